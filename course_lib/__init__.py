@@ -1,0 +1,37 @@
+"""Neural Image Generation: the library behind the course.
+
+``import course_lib`` is instant: each module (``course_lib.data``, ``course_lib.gan``, ...) is
+imported when it is first used, so TensorFlow and matplotlib load only where they are needed.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_MODULES = (
+    "runtime",
+    "images",
+    "data",
+    "divergences",
+    "losses",
+    "nets",
+    "vae",
+    "gan",
+    "zoo",
+    "metrics",
+    "latent",
+    "callbacks",
+    "plots",
+    "explore",
+    "checks",
+)
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *_MODULES])
