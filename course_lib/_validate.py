@@ -44,6 +44,16 @@ def array(argument, value, shape=None, dtype=np.float64, finite=True):
     return x
 
 
+def sample_pair(argument_a, a, argument_b, b, minimum):
+    """Return two samples ``(N, d)`` and ``(M, d)`` as float64 arrays of at least ``minimum`` rows and the same d."""
+    a, b = array(argument_a, a, ("N", "d")), array(argument_b, b, ("N", "d"))
+    for argument, x in ((argument_a, a), (argument_b, b)):
+        if len(x) < minimum or x.shape[1] == 0:
+            refuse(argument, f"at least {minimum} rows of one column or more", x)
+    check_shape(argument_b, b, ("N", a.shape[1]))
+    return a, b
+
+
 def check_shape(argument, value, shape):
     """Refuse ``value`` (array or tensor) unless its static shape fits the pattern ``shape``."""
     actual = tuple(value.shape)

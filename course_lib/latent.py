@@ -1,0 +1,152 @@
+"""Moves in a latent space whose prior is N(0, I): paths, maps, directions, and the way back from an image."""
+
+import numpy as np
+from scipy.special import ndtri
+
+from course_lib import _validate
+
+
+def lerp(a, b, n):
+    """Return ``n`` ≥ 2 points ``(n, d)`` on the line from ``a`` to ``b``, vectors ``(d,)``, both ends exact.
+
+    Between two draws of N(0, I) in many dimensions the middle has a norm of about √(d/2) where
+    draws have √d: a region that training never visited. See ``slerp``.
+    """
+    a, b, t = _path_arguments(a, b, n)
+    return (1 - t) * a + t * b
+
+
+def slerp(a, b, n):
+    """Return ``n`` points ``(n, d)`` on the arc from ``a`` to ``b``, both ends exact, norms interpolated linearly.
+
+    The direction turns at constant speed (White 2016, https://arxiv.org/abs/1609.04468). Opposite
+    vectors are joined by the half circle towards the coordinate axis most perpendicular to ``a`` (in
+    one dimension by the line); a zero vector takes the other's direction. ``n`` ≥ 2 (``ValueError``).
+    """
+    a, b, t = _path_arguments(a, b, n)
+    norm_a, norm_b = np.linalg.norm(a), np.linalg.norm(b)
+    if norm_a == 0 or norm_b == 0 or len(a) == 1:
+        return (1 - t) * a + t * b
+    start, end = a / norm_a, b / norm_b
+    across, angle = _turn(start, end)
+    path = ((1 - t) * norm_a + t * norm_b) * (np.cos(t * angle) * start + np.sin(t * angle) * across)
+    path[0], path[-1] = a, b  # exact, where cosines leave round-off
+    return path
+
+
+def grid(n, latent_dim=2, axes=(0, 1)):
+    """Return a map of ``n * n`` latent vectors ``(n * n, latent_dim)``, row by row from the top left.
+
+    Along ``axes`` (to the right, upwards) they stand at the normal quantiles (i + ½)/n, so each
+    stands for the same share of the prior, which an even spacing does not; other coordinates are 0.
+    ``ValueError`` unless ``axes`` are two different coordinates.
+    """
+    n, latent_dim = _validate.integer("n", n, 1), _validate.integer("latent_dim", latent_dim, 2)
+    if len(axes) != 2 or len({*axes} & {*range(latent_dim)}) != 2:
+        _validate.refuse("axes", f"two different coordinates below {latent_dim}", repr(axes))
+    right, up = axes
+    quantiles = ndtri((np.arange(n) + 0.5) / n)
+    z = np.zeros((n * n, latent_dim))
+    z[:, right] = np.tile(quantiles, n)
+    z[:, up] = np.repeat(quantiles[::-1], n)
+    return z
+
+
+def traversal(z, index, values):
+    """Return copies ``(n, d)`` of ``z`` ``(d,)`` with coordinate ``index`` set to each of ``values`` ``(n,)``."""
+    z, values = _validate.array("z", z, ("d",)), _validate.array("values", values, ("n",))
+    if _validate.integer("index", index, 0) >= len(z):
+        _validate.refuse("index", f"a coordinate below {len(z)}", index)
+    path = np.tile(z, (len(values), 1))
+    path[:, index] = values
+    return path
+
+
+def principal_directions(z, k):
+    """Return the ``k`` directions of largest variance of the rows of ``z`` ``(N, d)``, and their variances.
+
+    Directions ``(k, d)`` are unit vectors, the largest first, with the sign that makes their largest
+    entry positive; variances ``(k,)`` have the divisor N − 1. ``k`` ≤ min(N − 1, d) (``ValueError``).
+    """
+    z = _validate.array("z", z, ("N", "d"))
+    limit = min(len(z) - 1, z.shape[1])
+    if _validate.integer("k", k, 1) > limit:
+        _validate.refuse("k", f"at most min(N - 1, d) = {limit}", k)
+    _, singular, directions = np.linalg.svd(z - z.mean(axis=0), full_matrices=False)
+    directions = directions[:k]
+    largest = np.abs(directions).argmax(axis=1)
+    return directions * np.sign(directions[np.arange(k), largest, None]), singular[:k] ** 2 / (len(z) - 1)
+
+
+def attribute_direction(z, labels):
+    """Return the unit vector ``(d,)`` from the mean of ``z`` ``(N, d)`` without an attribute to the mean with it.
+
+    ``labels`` ``(N,)``: 0 or 1, both present, with different means (``ValueError``). Where attributes
+    go together in the data, the direction carries both.
+    """
+    z = _validate.array("z", z, ("N", "d"))
+    labels = _validate.array("labels", labels, (len(z),))
+    if set(np.unique(labels)) != {0, 1}:
+        _validate.refuse("labels", "both 0 and 1, and nothing else", labels)
+    difference = z[labels == 1].mean(axis=0) - z[labels == 0].mean(axis=0)
+    if not difference.any():
+        _validate.refuse("z", "different means with and without the attribute", z)
+    return difference / np.linalg.norm(difference)
+
+
+def invert(decoder, images, steps=200, restarts=4, seed=0, learning_rate=0.1, latent_dim=None):
+    """Return latent vectors ``(N, d)`` whose decoded pictures come closest to ``images``, and the errors ``(N,)``.
+
+    Adam lowers the mean squared error over z from ``restarts`` draws of the prior for each image, at
+    a learning rate that falls to 0 along a cosine; the best is kept. After each step z is drawn back to a norm
+    of at most √d + 2, where 99.7 % of the prior lies.
+
+    ``decoder``: a Keras model or a function, z ``(N, d)`` -> pictures; ``latent_dim`` is needed for
+    a function only. ``images``: ``(N, H, W, C)`` floats in [-1, 1] (``ValueError``).
+    """
+    import keras  # here, because the other functions do without TensorFlow
+    import tensorflow as tf
+
+    _validate.training_images("images", images)
+    steps, restarts = _validate.integer("steps", steps, 1), _validate.integer("restarts", restarts, 1)
+    d = _validate.integer("latent_dim", latent_dim or decoder.input_shape[-1], 1)
+    target = tf.repeat(tf.convert_to_tensor(images, "float32"), restarts, axis=0)
+    z = keras.Variable(np.random.default_rng(seed).standard_normal((len(target), d)), dtype="float32")
+    _validate.check_shape("images", images, ("N", *decoder(z[:1]).shape[1:]))
+    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps))
+    optimizer.build([z])
+
+    def errors():
+        return tf.reduce_mean((tf.cast(decoder(z.value), "float32") - target) ** 2, axis=[1, 2, 3])
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(errors())  # each z gets the gradient of its own picture's error
+        optimizer.apply([tape.gradient(total, z.value)], [z])
+        z.assign(tf.clip_by_norm(z.value, np.sqrt(d) + 2, axes=[1]))
+
+    for _ in range(steps):
+        step()
+    final = errors().numpy().reshape(-1, restarts)
+    best = np.arange(len(images)), final.argmin(axis=1)
+    return z.numpy().reshape(-1, restarts, d)[best], final[best]
+
+
+def _path_arguments(a, b, n):
+    n = _validate.integer("n", n, 2)
+    a = _validate.array("a", a, ("d",))
+    return a, _validate.array("b", b, a.shape), np.linspace(0, 1, n)[:, None]
+
+
+def _turn(start, end):
+    """Return the unit vector perpendicular to ``start`` in which to turn, and the angle to ``end``."""
+    cosine = start @ end
+    across = end - cosine * start
+    sine = np.linalg.norm(across)
+    if sine > 1e-12:
+        return across / sine, np.arctan2(sine, cosine)
+    axis = np.zeros_like(start)
+    axis[np.abs(start).argmin()] = 1
+    across = axis - (axis @ start) * start
+    return across / np.linalg.norm(across), 0.0 if cosine > 0 else np.pi
