@@ -1,0 +1,12 @@
+"""Explorers: a pure ``render(**values) -> uint8 image``, and a thin ipywidgets view of it.
+
+Every explorer works without a notebook through ``render``, ``describe``, ``save`` and ``static``; in one,
+``show()`` displays it, with the static picture for readers who have no kernel. Only widgets and traits that
+ipywidgets 7.7.1 has are used, because Colab ships that version.
+"""
+
+from course_lib.explore.base import Control, Explorer
+from course_lib.explore.latent_explorer import LatentExplorer
+from course_lib.explore.maps import BetaDial, LatentMap
+
+__all__ = ["BetaDial", "Control", "Explorer", "LatentExplorer", "LatentMap"]

@@ -1,0 +1,123 @@
+"""The thin ipywidgets view of an explorer: controls on the right, picture and its description on the left.
+
+The picture travels as PNG bytes in one ``Image`` widget. No Output widget and no redrawn figure: those
+cost tens of milliseconds per move and lose messages in Colab.
+"""
+
+import html
+import itertools
+from contextlib import contextmanager
+from pathlib import Path
+
+import ipywidgets as widgets
+
+LABEL_WIDTH = "130px"
+
+
+class View:
+    """Widgets of one explorer: ``box`` holds all; ``image``, ``text``, ``inputs`` and ``buttons`` are its parts."""
+
+    def __init__(self, explorer):
+        self.explorer = explorer
+        self._held = False
+        self.image = widgets.Image(format="png", layout=widgets.Layout(margin="0 0 6px 0"))
+        # A live region, so that a screen reader hears what each move changed.
+        self.text = widgets.HTML()
+        self.inputs = {control.name: self._input(control) for control in explorer.controls}
+        self.buttons = {text: self._button(text, change) for text, change in explorer.actions.items()}
+        self.buttons["Reset"] = self._button("Reset", lambda values: self.explorer.values())
+        self.buttons["Save PNG"] = self._button("Save PNG", self._save)
+        self.box = self._arrange()
+        self.refresh()
+
+    def values(self):
+        """Return the present values of all inputs."""
+        return {name: widget.value for name, widget in self.inputs.items()}
+
+    def set(self, **values):
+        """Set several inputs and draw once."""
+        with self._hold():
+            for name, value in values.items():
+                self.inputs[name].value = value
+        self.refresh()
+
+    def refresh(self, note=""):
+        """Draw the picture and write the text for the present values."""
+        values = self.values()
+        self.image.value = self.explorer.png(**values)
+        text = html.escape(" ".join([self.explorer.text(**values), note]).strip())
+        self.text.value = f'<div role="status" aria-live="polite" style="line-height:1.4">{text}</div>'
+
+    @contextmanager
+    def _hold(self):
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+
+    def _moved(self, change):
+        if not self._held:
+            self.refresh()
+
+    def _save(self, values):
+        path = next(p for n in itertools.count(1) if not (p := Path(f"picture-{n:03}.png")).exists())
+        side = self.explorer.picture(values).shape[0]
+        self.explorer.save(path, scale=max(1, 256 // side), **values)
+        self.refresh(f"Saved as {path}.")
+        return {}
+
+    def _button(self, text, change):
+        button = widgets.Button(description=text)
+
+        def pressed(_):
+            changed = change(self.explorer.values(**self.values()))
+            if changed:
+                self.set(**changed)
+
+        button.on_click(pressed)
+        return button
+
+    def _input(self, control):
+        common = {
+            "description": control.label,
+            "value": control.value,
+            "style": {"description_width": LABEL_WIDTH},
+            "layout": widgets.Layout(width="380px"),
+        }
+        limits = {"min": control.minimum, "max": control.maximum, "step": control.step}
+        if control.options:
+            pairs = [(text, k) for k, text in enumerate(control.options)]
+            widget = widgets.SelectionSlider(options=pairs, **common)
+        elif control.typed:
+            widget = widgets.BoundedIntText(**limits, **common)
+        elif isinstance(control.step, int):
+            widget = widgets.IntSlider(**limits, **common)
+        else:
+            widget = widgets.FloatSlider(**limits, **common, readout_format=".2f")
+        widget.observe(self._moved, names="value")
+        return widget
+
+    def _arrange(self):
+        rows = []
+        for group, controls in itertools.groupby(self.explorer.controls, key=lambda control: control.group):
+            if group:
+                rows.append(widgets.HTML(f"<b>{html.escape(group)}</b>"))
+            rows.extend(self._row(control) for control in controls)
+        rows.append(widgets.HBox(list(self.buttons.values())))
+        left = widgets.VBox([self.image, self.text], layout=widgets.Layout(margin="0 16px 0 0", max_width="1000px"))
+        wrap = widgets.Layout(flex_flow="row wrap", align_items="flex-start")
+        parts = [widgets.HBox([left, widgets.VBox(rows)], layout=wrap)]
+        if self.explorer.title:
+            parts.insert(0, widgets.HTML(f"<b>{html.escape(self.explorer.title)}</b>"))
+        return widgets.VBox(parts)
+
+    def _row(self, control):
+        widget = self.inputs[control.name]
+        if not control.play:
+            return widget
+        # Linked in the browser, and started only by its button.
+        limits = {"min": control.minimum, "max": control.maximum, "step": control.step}
+        play = widgets.Play(**limits, value=control.value, interval=150)
+        widgets.jslink((play, "value"), (widget, "value"))
+        return widgets.HBox([widget, play], layout=widgets.Layout(flex_flow="row wrap"))
