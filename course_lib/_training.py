@@ -1,0 +1,87 @@
+"""What every trained model of the course shares: a look at the data before, a guard against NaN during training."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from course_lib._validate import training_images
+
+
+class TrainingDiverged(FloatingPointError):
+    """A loss became NaN or infinite; the model holds its last good weights again."""
+
+
+class KeepLastGood(keras.callbacks.Callback):
+    """Stop at the first non-finite log and put the weights of the last snapshot back.
+
+    A snapshot of all ``variables()`` (weights and optimizer state) is taken every ``every`` steps,
+    in memory, and only while every value in it is finite.
+    """
+
+    def __init__(self, variables, every=100):
+        super().__init__()
+        self.variables = variables
+        self.every = every
+
+    def on_train_begin(self, logs=None):
+        self.step = 0
+        self._remember()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.step += 1
+        bad = [name for name, value in (logs or {}).items() if not np.isfinite(value)]
+        if bad:
+            for variable, value in zip(self.variables(), self.snapshot, strict=True):
+                variable.assign(value)
+            raise TrainingDiverged(
+                f"{' and '.join(bad)} became NaN or infinite at step {self.step} of this fit. "
+                f"The weights of step {self.snapshot_step} were put back. {_likely_cause(self.model)}"
+            )
+        if self.step % self.every == 0:
+            self._remember()
+
+    def _remember(self):
+        values = [variable.numpy() for variable in self.variables()]
+        if all(np.isfinite(value).all() for value in values if np.issubdtype(value.dtype, np.floating)):
+            self.snapshot, self.snapshot_step = values, self.step
+        elif self.step == 0:
+            raise TrainingDiverged("The model's weights hold NaN or infinite values before the first step.")
+
+
+def optimizers(model):
+    """Return the optimizers a compiled model holds, by attribute name."""
+    names = ("optimizer", "generator_optimizer", "discriminator_optimizer")
+    return {name: opt for name in names if (opt := getattr(model, name, None)) is not None}
+
+
+def guarded_fit(fit, model, x, callbacks, **kwargs):
+    """Call ``fit`` after checking a batch of ``x``, with ``KeepLastGood`` among the callbacks."""
+    training_images("x", first_batch(x))
+
+    def variables():
+        return model.variables + [v for opt in optimizers(model).values() for v in opt.variables]
+
+    return fit(x, callbacks=[KeepLastGood(variables), *(callbacks or [])], **kwargs)
+
+
+def first_batch(x):
+    """Return the first images of an array or a dataset; of ``(images, ...)`` elements, the images."""
+    if isinstance(x, tf.data.Dataset):
+        x = next(iter(x.take(1)))
+        x = x[0] if isinstance(x, (tuple, list)) else x
+    return np.asarray(x[:256])
+
+
+def per_replica(loss):
+    """Divide a batch mean by the number of replicas: under a strategy, Keras optimizers sum the replicas' gradients."""
+    return loss / tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def _likely_cause(model):
+    rates = {name: float(opt.learning_rate) for name, opt in optimizers(model).items()}
+    high = [f"{name} has learning rate {rate:g}" for name, rate in rates.items() if rate > 2e-3]
+    if high:
+        return f"Likely cause: {' and '.join(high)}; try 2e-4."
+    if keras.mixed_precision.dtype_policy().compute_dtype == "float16":
+        return "Likely cause: float16 overflow; keep the last layer in float32, or use mixed_bfloat16."
+    return "Likely cause: NaN in the data, or log or sqrt of 0 in a loss of your own; check both, then halve the rate."

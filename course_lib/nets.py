@@ -1,0 +1,190 @@
+"""The networks of the course: plain functions that return functional ``keras.Model``s.
+
+Convolutions that change the resolution have kernel 4 and stride 2: the kernel is a multiple of the stride,
+so every output pixel is covered by the same number of taps and no checkerboard is built in (Odena et al. 2016,
+https://distill.pub/2016/deconv-checkerboard/). Discriminators and critics have no BatchNorm: a gradient penalty
+needs examples that do not depend on each other. Last layers compute in float32 under every precision policy.
+"""
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from course_lib._validate import integer, refuse
+
+SLOPE = 0.2  # of LeakyReLU, as in DCGAN (Radford et al. 2015); Keras's own default is 0.3
+
+
+def conv_encoder(image_shape, latent_dim, width=32):
+    """Return an encoder x (N, H, W, C) -> (mean, logvar), each (N, ``latent_dim``), for a VAE.
+
+    Raises ``ValueError`` unless height and width are divisible by 4.
+    """
+    x = image = keras.Input(_image_shape(image_shape))
+    for filters in _widths(image_shape, width):
+        x = layers.Conv2D(filters, 4, strides=2, padding="same")(x)
+        x = layers.LeakyReLU(SLOPE)(x)
+    x = layers.Flatten()(x)
+    x = layers.LeakyReLU(SLOPE)(layers.Dense(8 * width)(x))
+    mean = layers.Dense(latent_dim, dtype="float32", name="mean")(x)
+    logvar = layers.Dense(latent_dim, dtype="float32", name="logvar")(x)
+    return keras.Model(image, [mean, logvar], name="encoder")
+
+
+def conv_decoder(image_shape, latent_dim, width=32):
+    """Return a decoder z (N, ``latent_dim``) -> raw outputs (N, H, W, C): logits, or means.
+
+    Raises ``ValueError`` unless height and width are divisible by 4.
+    """
+    widths = _widths(image_shape, width)
+    z = keras.Input((latent_dim,))
+    x = layers.LeakyReLU(SLOPE)(layers.Dense(8 * width)(z))
+    x = _to_feature_map(x, image_shape, widths)
+    for filters in reversed(widths):
+        x = layers.Conv2DTranspose(filters, 4, strides=2, padding="same")(x)
+        x = layers.LeakyReLU(SLOPE)(x)
+    x = layers.Conv2D(image_shape[-1], 3, padding="same", dtype="float32", name="pixels")(x)
+    return keras.Model(z, x, name="decoder")
+
+
+def dcgan_generator(image_shape, latent_dim, width=32):
+    """Return a generator z (N, ``latent_dim``) -> images (N, H, W, C) in [-1, 1] (after Radford et al. 2015).
+
+    https://arxiv.org/abs/1511.06434. BatchNorm everywhere but before the tanh, with momentum 0.9.
+    Raises ``ValueError`` unless height and width are divisible by 4.
+    """
+    widths = _widths(image_shape, width)
+    z = keras.Input((latent_dim,))
+    x = _to_feature_map(z, image_shape, widths, use_bias=False)
+    x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    for filters in reversed(widths):
+        x = layers.Conv2DTranspose(filters, 4, strides=2, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    x = layers.Conv2D(image_shape[-1], 3, padding="same", activation="tanh", dtype="float32", name="pixels")(x)
+    return keras.Model(z, x, name="generator")
+
+
+def dcgan_discriminator(image_shape, width=32):
+    """Return a discriminator x (N, H, W, C) -> logits (N, 1), without BatchNorm.
+
+    Raises ``ValueError`` unless height and width are divisible by 4.
+    """
+    x = image = keras.Input(_image_shape(image_shape))
+    for filters in _widths(image_shape, width):
+        x = layers.Conv2D(filters, 4, strides=2, padding="same")(x)
+        x = layers.LeakyReLU(SLOPE)(x)
+    x = layers.Conv2D(8 * width, 3, padding="same")(x)
+    x = layers.Flatten()(layers.LeakyReLU(SLOPE)(x))
+    logits = layers.Dense(1, dtype="float32", name="logit")(x)
+    return keras.Model(image, logits, name="discriminator")
+
+
+def classifier(image_shape, heads, width=32, feature_dim=64):
+    """Return a classifier x (N, H, W, C) -> dict of logits, one head for each item of ``heads`` (name -> classes).
+
+    Its layer named "features" gives the (N, ``feature_dim``) vectors on which the course measures distances.
+    Raises ``ValueError`` unless height and width are divisible by 4.
+    """
+    x = image = keras.Input(_image_shape(image_shape))
+    for filters in _widths(image_shape, width):
+        x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+        x = layers.MaxPooling2D()(x)
+    x = layers.Conv2D(4 * width, 3, padding="same", use_bias=False)(x)
+    x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    x = layers.Dropout(0.3)(layers.Flatten()(x))
+    features = layers.Dense(feature_dim, activation="relu", dtype="float32", name="features")(x)
+    logits = {name: layers.Dense(classes, dtype="float32", name=name)(features) for name, classes in heads.items()}
+    return keras.Model(image, logits, name="classifier")
+
+
+def unet(image_shape, out_channels, width=32):
+    """Return a U-Net x (N, H, W, C) -> (N, H, W, ``out_channels``) raw outputs (Ronneberger et al. 2015).
+
+    https://arxiv.org/abs/1505.04597. Raises ``ValueError`` unless height and width are divisible by 4.
+    """
+    x = image = keras.Input(_image_shape(image_shape))
+    widths = _widths(image_shape, width)
+    skips = []
+    for filters in widths:
+        x = layers.LeakyReLU(SLOPE)(layers.Conv2D(filters, 3, padding="same")(x))
+        skips.append(x)
+        x = layers.LeakyReLU(SLOPE)(layers.Conv2D(filters, 4, strides=2, padding="same")(x))
+    for filters, skip in zip(reversed(widths), reversed(skips), strict=True):
+        x = layers.LeakyReLU(SLOPE)(layers.Conv2DTranspose(filters, 4, strides=2, padding="same")(x))
+        x = layers.Concatenate()([x, skip])
+        x = layers.LeakyReLU(SLOPE)(layers.Conv2D(filters, 3, padding="same")(x))
+    x = layers.Conv2D(out_channels, 3, padding="same", dtype="float32", name="pixels")(x)
+    return keras.Model(image, x, name="unet")
+
+
+def patchgan(image_shape, width=32, depth=3):
+    """Return a discriminator x (N, H, W, C) -> a map of logits, one for each overlapping patch (Isola et al. 2017).
+
+    https://arxiv.org/abs/1611.07004. ``depth`` convolutions of stride 2 give patches of 22, 46, 94 ... pixels.
+    """
+    x = image = keras.Input(tuple(image_shape))
+    for level in range(integer("depth", depth, 1)):
+        x = layers.LeakyReLU(SLOPE)(layers.Conv2D(width * 2**level, 4, strides=2, padding="same")(x))
+    x = layers.Conv2D(1, 4, padding="same", dtype="float32", name="logits")(x)
+    return keras.Model(image, x, name="patchgan")
+
+
+def subpixel_upscaler(factor, channels=3, width=32, depth=3):
+    """Return a super-resolver (N, H, W, C) -> (N, fH, fW, C) for any H and W (Shi et al. 2016).
+
+    https://arxiv.org/abs/1609.05158. Convolutions run at low resolution; the last one makes f² values a pixel and
+    channel, which are rearranged in space. The input, repeated f times, is added: the network learns the difference.
+    """
+    f = integer("factor", factor, 2)
+    x = image = keras.Input((None, None, channels))
+    for _ in range(integer("depth", depth, 1)):
+        x = layers.LeakyReLU(SLOPE)(layers.Conv2D(width, 3, padding="same")(x))
+    x = layers.Conv2D(f * f * channels, 3, padding="same", dtype="float32")(x)
+    x = DepthToSpace(f, dtype="float32")(x)
+    x = layers.Add(dtype="float32")([x, layers.UpSampling2D(f)(image)])
+    return keras.Model(image, x, name="subpixel_upscaler")
+
+
+@keras.saving.register_keras_serializable("course_lib")
+class DepthToSpace(layers.Layer):
+    """Rearrange f² values of each pixel and channel in space: (N, H, W, f²C) -> (N, fH, fW, C)."""
+
+    def __init__(self, factor, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, x):
+        return tf.nn.depth_to_space(x, self.factor)
+
+    def compute_output_shape(self, shape):
+        n, height, width, channels = shape
+        grown = [side and side * self.factor for side in (height, width)]  # an unknown side stays unknown
+        return (n, *grown, channels // self.factor**2)
+
+    def get_config(self):
+        return super().get_config() | {"factor": self.factor}
+
+
+def _to_feature_map(x, image_shape, widths, use_bias=True):
+    """Dense layer and reshape to the lowest resolution, with the widest convolution's channels."""
+    height, width = (side // 2 ** len(widths) for side in image_shape[:2])
+    x = layers.Dense(height * width * widths[-1], use_bias=use_bias)(x)
+    return layers.Reshape((height, width, widths[-1]))(x)
+
+
+def _image_shape(image_shape):
+    shape = tuple(image_shape)
+    if len(shape) != 3 or any(side % 4 or side < 8 for side in shape[:2]):
+        refuse("image_shape", "(height, width, channels) with sides of at least 8, divisible by 4", repr(image_shape))
+    return shape
+
+
+def _widths(image_shape, width):
+    """Filters of each halving from the image down to the first side of 4 to 7 pixels, doubling up to 8 × ``width``."""
+    side = min(_image_shape(image_shape)[:2])
+    filters = []
+    while side % 2 == 0 and side > 4:
+        filters.append(integer("width", width, 1) * min(2 ** len(filters), 8))
+        side //= 2
+    return filters

@@ -1,0 +1,69 @@
+"""Trained models by name: verified float16 arrays with a card that says how they were made."""
+
+import json
+
+import numpy as np
+
+from course_lib import _assets, nets
+from course_lib._validate import choice
+from course_lib.vae import VAE
+
+
+def _vae(image_shape, latent_dim, width, likelihood, beta):
+    encoder = nets.conv_encoder(image_shape, latent_dim, width)
+    return VAE(encoder, nets.conv_decoder(image_shape, latent_dim, width), likelihood=likelihood, beta=beta)
+
+
+BUILDERS = {
+    "classifier": nets.classifier,
+    "dcgan_generator": nets.dcgan_generator,
+    "lite0": nets.lite0,
+    "vae": _vae,
+}
+
+
+def names():
+    """Return the names of all trained models, sorted."""
+    return sorted(path.stem for path in (_assets.ROOT / "zoo").glob("*.json"))
+
+
+def card(name):
+    """Return the model card of ``name`` as a dictionary.
+
+    What the model is, its builder and arguments, data, seed, steps, minutes, hardware, metrics, date,
+    library versions, licence and the SHA-256 of its weights. Raises ``ValueError`` for an unknown name.
+    """
+    choice("name", name, names())
+    return json.loads((_assets.ROOT / "zoo" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def load(name):
+    """Return the trained model ``name``, built anew and filled with its verified weights.
+
+    A GAN gives its averaged generator (z -> images in [-1, 1]), a VAE a ``vae.VAE``, a classifier a
+    model of images in [-1, 1] -> dict of logits.
+    Raises ``ValueError`` for an unknown name and ``AssetError`` for missing, damaged or unfitting weights.
+    """
+    facts = card(name)
+    arrays = _assets.read_npz(f"zoo/{name}.npz", facts["sha256"], rebuild=f"python tools/train_zoo.py {name}")
+    model = BUILDERS[facts["builder"]](**facts["arguments"])
+    stored = [arrays[key].astype(np.float32) for key in sorted(arrays)]
+    expected = [tuple(weight.shape) for weight in model.weights]
+    if [array.shape for array in stored] != expected:
+        raise _assets.AssetError(f"zoo/{name}.npz does not hold the weights of {facts['builder']}; run: make zoo")
+    model.set_weights(stored)
+    return model
+
+
+def save(name, model, facts):
+    """Write ``model``'s weights as float16 and its card ``facts``, completed with name, size and SHA-256.
+
+    ``facts`` names a builder of this module and the arguments that rebuild the model.
+    """
+    choice("builder", facts["builder"], BUILDERS)
+    folder = _assets.ROOT / "zoo"
+    weights = {f"w{i:04d}": np.asarray(w, np.float16) for i, w in enumerate(model.get_weights())}
+    np.savez_compressed(folder / f"{name}.npz", **weights)
+    facts = {"name": name} | facts
+    facts |= {"parameters": model.count_params(), "sha256": _assets.sha256(folder / f"{name}.npz")}
+    (folder / f"{name}.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

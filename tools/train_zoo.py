@@ -1,0 +1,278 @@
+"""Train one model of the zoo, measure it, and write its weights and card: ``python tools/train_zoo.py NAME``.
+
+Training resumes from its own checkpoint after a kill (run the same command again); ``--evaluate`` only measures
+again. Checkpoints, logs and sample sheets go to runs/NAME, which is not committed.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from course_lib import data, gan, images, metrics, nets, runtime, vae, zoo
+
+RUNS = Path(__file__).resolve().parents[1] / "runs"
+SAMPLES = 10_000  # images on each side of every distance
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained, on what, and for how long; everything here goes into the card."""
+
+    what: str
+    kind: str  # "classifier", "vae" or "gan"
+    data: str  # "fashion" or "faces"
+    epochs: int
+    arguments: dict  # of the builder
+    batch_size: int = 64
+    learning_rate: float = 2e-4
+    training: dict = field(default_factory=dict)  # of the GAN or VAE
+
+
+RECIPES = {
+    "fashion-classifier": Recipe(
+        what="Classifier of the ten Fashion-MNIST classes; its 64 features measure distances between Fashion images",
+        kind="classifier",
+        data="fashion",
+        epochs=8,
+        batch_size=128,
+        learning_rate=2e-3,
+        arguments={"image_shape": (28, 28, 1), "heads": {"label": 10}, "width": 32, "feature_dim": 64},
+    ),
+    "faces-classifier": Recipe(
+        what="Classifier of the attributes of a face; its 64 features measure distances between faces",
+        kind="classifier",
+        data="faces",
+        epochs=8,
+        batch_size=64,
+        learning_rate=2e-3,
+        arguments={"image_shape": (64, 64, 3), "width": 16, "feature_dim": 64},  # heads: one for each attribute
+    ),
+    "fashion-vae": Recipe(
+        what="Variational autoencoder of Fashion-MNIST, Bernoulli likelihood, β = 1",
+        kind="vae",
+        data="fashion",
+        epochs=15,
+        batch_size=128,
+        learning_rate=1e-3,
+        arguments={"image_shape": (28, 28, 1), "latent_dim": 16, "width": 32, "likelihood": "bernoulli", "beta": 1.0},
+    ),
+    "faces-vae": Recipe(
+        what="Variational autoencoder of faces, Gaussian likelihood with one learned variance, β = 1",
+        kind="vae",
+        data="faces",
+        epochs=50,
+        batch_size=64,
+        learning_rate=1e-3,
+        arguments={"image_shape": (64, 64, 3), "latent_dim": 64, "width": 32, "likelihood": "gaussian", "beta": 1.0},
+    ),
+    "fashion-gan": Recipe(
+        what="Averaged generator of a GAN on Fashion-MNIST, non-saturating loss with lazy R1",
+        kind="gan",
+        data="fashion",
+        epochs=12,
+        learning_rate=4e-4,
+        arguments={"image_shape": (28, 28, 1), "latent_dim": 64, "width": 32},
+        training={"penalty": "r1", "penalty_weight": 0.05, "penalty_every": 8, "ema": 0.998},
+    ),
+    "faces-gan": Recipe(
+        what="Averaged generator of a GAN on faces, non-saturating loss with lazy R1",
+        kind="gan",
+        data="faces",
+        epochs=50,
+        learning_rate=3e-4,
+        arguments={"image_shape": (64, 64, 3), "latent_dim": 100, "width": 32},
+        training={"penalty": "r1", "penalty_weight": 0.1, "penalty_every": 8, "ema": 0.999},
+    ),
+}
+
+
+# --- Data ------------------------------------------------------------------------------------
+
+
+def load(recipe, split):
+    """Return images in [-1, 1] and a dictionary of integer labels."""
+    if recipe.data == "fashion":
+        fashion = data.load_fashion(split)
+        return images.to_float(fashion.images), {"label": fashion.labels}
+    faces = data.load_faces(split, size=recipe.arguments["image_shape"][0])
+    return images.to_float(faces.images), faces.attributes
+
+
+# --- Models ----------------------------------------------------------------------------------
+
+
+def build(recipe):
+    """Return the compiled model of a recipe and the arguments that the card will hold."""
+    arguments = dict(recipe.arguments)
+    rate = recipe.learning_rate
+    if recipe.kind == "classifier":
+        _, labels = load(recipe, "test")
+        arguments["heads"] = {name: int(codes.max()) + 1 for name, codes in labels.items()}
+        model = nets.classifier(**arguments)
+        steps = len(load(recipe, "train")[0]) // recipe.batch_size * recipe.epochs
+        loss = {name: keras.losses.SparseCategoricalCrossentropy(from_logits=True) for name in labels}
+        # A cosine to zero ends the training on flat, averaged-looking weights without a second phase.
+        model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps)), loss)
+        return model, arguments
+    if recipe.kind == "vae":
+        model = zoo.BUILDERS["vae"](**arguments)
+        model.compile(keras.optimizers.Adam(rate))
+        return model, arguments
+    generator = nets.dcgan_generator(**arguments)
+    discriminator = nets.dcgan_discriminator(arguments["image_shape"], arguments["width"])
+    model = gan.GAN(generator, discriminator, **recipe.training)
+    model.compile(*(keras.optimizers.Adam(rate, beta_1=0.5, beta_2=0.99) for _ in range(2)))
+    return model, arguments
+
+
+def published(model):
+    """Return the part of a trained model that the zoo keeps."""
+    return model.generator_ema if isinstance(model, gan.GAN) else model
+
+
+BUILDER_OF = {"classifier": "classifier", "vae": "vae", "gan": "dcgan_generator"}
+
+
+# --- Training --------------------------------------------------------------------------------
+
+
+class Progress(keras.callbacks.Callback):
+    """Keep the minutes trained across restarts, and draw a sheet of samples after each epoch."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.file = folder / "progress.json"
+        self.folder = folder
+        self.seconds = json.loads(self.file.read_text())["seconds"] if self.file.exists() else 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seconds += time.perf_counter() - self.started
+        logs = {name: float(value) for name, value in (logs or {}).items()}
+        self.file.write_text(json.dumps({"seconds": self.seconds, "epochs": epoch + 1, "logs": logs}))
+        if hasattr(self.model, "sample"):
+            sheet = images.tile(images.to_uint8(self.model.sample(64, seed=1)), columns=8)
+            (self.folder / f"samples_{epoch + 1:03d}.png").write_bytes(images.png_bytes(sheet))
+
+
+def train(name, seed=0):
+    """Train a recipe to its end and write weights and card (without metrics)."""
+    recipe = RECIPES[name]
+    report = runtime.setup(seed)
+    folder = RUNS / name
+    folder.mkdir(parents=True, exist_ok=True)
+    x, labels = load(recipe, "train")
+    model, arguments = build(recipe)
+    progress = Progress(folder)
+    # The backup is not deleted at the end, so that more epochs can be added to the recipe and trained on.
+    backup = keras.callbacks.BackupAndRestore(str(folder / "backup"), delete_checkpoint=False)
+    fit = {"batch_size": recipe.batch_size, "epochs": recipe.epochs, "callbacks": [backup, progress], "verbose": 2}
+    model.fit(x, labels, **fit) if recipe.kind == "classifier" else model.fit(x, **fit)
+    facts = {
+        "what": recipe.what,
+        "builder": BUILDER_OF[recipe.kind],
+        "arguments": arguments,
+        "data": f"{recipe.data}, {len(x):,} training images",
+        "training": {
+            "epochs": recipe.epochs,
+            "steps": recipe.epochs * -(-len(x) // recipe.batch_size),
+            "batch_size": recipe.batch_size,
+            "learning_rate": recipe.learning_rate,
+            **recipe.training,
+        },
+        "seed": seed,
+        "minutes": round(progress.seconds / 60, 1),
+        "hardware": f"{report.cores} CPU cores, {platform.machine()}",
+        "date": datetime.date.today().isoformat(),
+        "versions": {"tensorflow": report.tensorflow, "keras": report.keras, "numpy": np.__version__},
+        "licence": "Apache-2.0 (weights); for the training data see DATA.md",
+    }
+    zoo.save(name, published(model), facts)
+
+
+# --- Measuring -------------------------------------------------------------------------------
+
+
+def evaluate(name):
+    """Measure the stored model and add the metrics to its card."""
+    recipe = RECIPES[name]
+    model = zoo.load(name)
+    measured = accuracy(model, recipe) if recipe.kind == "classifier" else distances(model, recipe)
+    zoo.save(name, model, zoo.card(name) | {"metrics": measured})
+    print(json.dumps(measured, indent=2))
+
+
+def accuracy(model, recipe):
+    """Return the share of correctly classified test images, for each head."""
+    x, labels = load(recipe, "test")
+    logits = model.predict(x, batch_size=256, verbose=0)
+    share = {head: round(float(np.mean(logits[head].argmax(-1) == codes)), 4) for head, codes in labels.items()}
+    return {"test_accuracy": share, "mean_test_accuracy": round(float(np.mean(list(share.values()))), 4)}
+
+
+def distances(model, recipe):
+    """Return the metrics of ``SAMPLES`` samples against held-out images, beside a floor and a ceiling."""
+    extract = metrics.FeatureExtractor(recipe.data)
+    held_out = extract(reference(recipe))
+    train_set = extract(images.to_uint8(load(recipe, "train")[0][:SAMPLES]))
+    noise = np.random.default_rng(0).integers(0, 256, (SAMPLES, *recipe.arguments["image_shape"]), dtype=np.uint8)
+    fake = extract(sample(model, SAMPLES))
+    scores = {
+        "features": extract.name,
+        "samples": SAMPLES,
+        "frechet_distance": metrics.frechet_distance(held_out, fake),
+        "frechet_floor_real_vs_real": metrics.frechet_distance(held_out, train_set),
+        "frechet_ceiling_noise": metrics.frechet_distance(held_out, extract(noise)),
+        "kernel_distance": metrics.kernel_distance(held_out, fake),
+        **metrics.precision_recall(held_out, fake),
+        **metrics.density_coverage(held_out, fake),
+    }
+    return {key: float(f"{value:.4g}") if isinstance(value, float) else value for key, value in scores.items()}
+
+
+def reference(recipe):
+    """Return ``SAMPLES`` uint8 images that no model was trained on."""
+    if recipe.data == "fashion":
+        return data.load_fashion("test").images
+    attributes = data.random_attributes(SAMPLES, seed=12_345)
+    return data.compose_faces(attributes, size=recipe.arguments["image_shape"][0])
+
+
+def sample(model, n, seed=7):
+    """Return ``n`` uint8 samples, drawn in batches."""
+    decode = model.decode if isinstance(model, vae.VAE) else model
+    d = model.latent_dim if isinstance(model, vae.VAE) else model.input_shape[-1]
+    z = np.random.default_rng(seed).standard_normal((n, d), dtype=np.float32)
+    step = tf.function(decode, input_signature=[tf.TensorSpec((None, d))])
+    return np.concatenate([images.to_uint8(step(z[i : i + 250])) for i in range(0, n, 250)])
+
+
+def main():
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "names", nargs="+", choices=[*RECIPES, "all"], metavar="NAME", help=" or ".join([*RECIPES, "all"])
+    )
+    parser.add_argument("--evaluate", action="store_true", help="measure the stored model again, without training")
+    options = parser.parse_args()
+    for name in RECIPES if "all" in options.names else options.names:
+        if not options.evaluate:
+            train(name)
+        evaluate(name)
+
+
+if __name__ == "__main__":
+    main()
