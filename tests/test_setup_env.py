@@ -1,0 +1,154 @@
+"""The set-up: it finds a Python, installs once, and says what to do when something is missing."""
+
+import os
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+import setup_env
+
+ROOT = Path(__file__).resolve().parents[1]
+HERE = sys.version_info[:2]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project whose ``python -m venv`` and ``pip`` are replaced by a record of the calls made."""
+    for name in setup_env.INPUTS:
+        (tmp_path / name).write_text(name)
+    calls = []
+
+    def call(command, **_):
+        calls.append([str(part) for part in command])
+        if "venv" in command:
+            binary = tmp_path / ".venv" / "bin" / "python"
+            binary.parent.mkdir(parents=True)
+            binary.symlink_to(sys.executable)
+        return 0
+
+    monkeypatch.setattr(setup_env.subprocess, "call", call)
+    monkeypatch.setattr(setup_env, "calls", calls, raising=False)
+    return tmp_path
+
+
+def interpreters(monkeypatch, *found):
+    """Pretend that these (command, version, can make environments) are the machine's Pythons."""
+    answers = {name: (version, has_venv) for name, version, has_venv in found}
+    monkeypatch.setattr(setup_env, "candidates", lambda: [[name] for name in answers])
+    monkeypatch.setattr(setup_env, "probe", lambda command: answers[command[0]])
+
+
+def test_the_first_call_installs_and_the_second_does_not(project):
+    python = setup_env.prepare(project)
+    assert [("venv" in call, "pip" in call) for call in setup_env.calls] == [
+        (True, False),
+        (False, True),
+        (False, True),
+    ]
+    setup_env.calls.clear()
+    assert setup_env.prepare(project) == python and setup_env.calls == []
+
+
+def test_a_changed_requirement_installs_again_into_the_same_environment(project):
+    setup_env.prepare(project)
+    setup_env.calls.clear()
+    (project / "requirements.txt").write_text("something newer")
+    setup_env.prepare(project)
+    assert len(setup_env.calls) == 2 and all("pip" in call for call in setup_env.calls)
+
+
+def test_a_failed_installation_is_explained_and_tried_again_next_time(project, monkeypatch):
+    call = setup_env.subprocess.call
+    monkeypatch.setattr(setup_env.subprocess, "call", lambda c, **o: 1 if "pip" in c else call(c, **o))
+    with pytest.raises(setup_env.SetupError, match="pip failed.*\n.*check the network"):
+        setup_env.prepare(project)
+    assert not setup_env.stamp_path(project).exists()
+
+
+def test_an_unwritable_folder_is_explained(project, monkeypatch):
+    monkeypatch.setattr(setup_env.subprocess, "call", lambda command, **_: 1)
+    with pytest.raises(setup_env.SetupError, match="could not create"):
+        setup_env.prepare(project)
+
+
+def test_a_full_disk_is_explained_before_anything_is_installed(project, monkeypatch):
+    usage = namedtuple("usage", "total used free")(10, 9, 1.2e9)
+    monkeypatch.setattr(setup_env.shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(setup_env.SetupError, match="1.2 GB are free .* 4 GB are needed"):
+        setup_env.prepare(project)
+    assert setup_env.calls == []
+
+
+def test_a_later_python_is_taken_when_the_first_does_not_fit(monkeypatch):
+    interpreters(monkeypatch, ("old", (3, 9), True), ("bare", (3, 11), False), ("good", (3, 12), True))
+    assert setup_env.find_python() == ["good"]
+
+
+def test_no_fitting_python_lists_what_was_found_and_how_to_install_one(monkeypatch):
+    interpreters(monkeypatch, ("old", (3, 9), True), ("new", (3, 14), True), ("broken", None, False))
+    with pytest.raises(setup_env.SetupError, match=r"3.11, 3.12 or 3.13 is needed; found: 3.9, 3.14.\n.*apt install"):
+        setup_env.find_python()
+
+
+def test_a_missing_venv_module_names_its_package(monkeypatch):
+    interpreters(monkeypatch, ("bare", (3, 12), False))
+    with pytest.raises(setup_env.SetupError, match="apt install python3.12-venv"):
+        setup_env.find_python()
+
+
+def test_probe_reads_a_real_python_and_survives_what_is_not_one(tmp_path):
+    assert setup_env.probe([sys.executable]) == (HERE, True)
+    assert setup_env.probe([str(tmp_path / "absent")]) == (None, False)
+    without_venv = tmp_path / "venv.py"
+    without_venv.write_text("raise ImportError")
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); exec(sys.argv[2])"]
+    assert setup_env.probe(command) == (HERE, False)
+
+
+def test_the_command_line_reports_a_missing_piece_with_status_1(monkeypatch, capsys):
+    def missing(root):
+        raise setup_env.SetupError("no disk")
+
+    monkeypatch.setattr(setup_env, "prepare", missing)
+    assert setup_env.main(["lab"]) == 1
+    assert "The set-up stopped: no disk" in capsys.readouterr().err
+
+
+def test_steps_run_in_order_with_arguments_on_the_last_and_stop_at_a_failure(monkeypatch):
+    calls = []
+    monkeypatch.setattr(setup_env, "prepare", lambda root: Path("python"))
+    monkeypatch.setattr(setup_env.subprocess, "call", lambda c, **o: calls.append((c, o)) or "format" in c)
+    assert setup_env.main(["notebooks", "03"]) == 0
+    assert calls.pop()[0][-1] == "03"
+    assert setup_env.main(["test"]) == 1
+    assert ["check" in c for c, _ in calls] == [True, False] and "pytest" not in str(calls)
+
+
+def test_only_the_tests_run_without_a_network():
+    offline = str(ROOT / "tests" / "offline")
+    assert setup_env.environment("test-fast")["PYTHONPATH"].split(os.pathsep)[0] == offline
+    assert setup_env.environment("lab").get("PYTHONPATH") == os.environ.get("PYTHONPATH")
+
+
+def test_a_wrong_command_prints_the_list_of_commands():
+    result = subprocess.run(
+        [sys.executable, "tools/setup_env.py"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 2 and "test-fast" in result.stdout
+
+
+def test_make_offers_every_command():
+    targets = (ROOT / "Makefile").read_text().split("TARGETS = ")[1].splitlines()[0].split()
+    assert set(targets) == set(setup_env.COMMANDS)
+
+
+def test_every_pinned_package_is_pinned_exactly_and_fits_the_loose_ranges():
+    tomllib = pytest.importorskip("tomllib")
+    packaging = pytest.importorskip("packaging.requirements")
+    lines = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and not line.startswith("#")]
+    pinned = dict(line.split("==") for line in lines)
+    for text in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]:
+        loose = packaging.Requirement(text)
+        assert loose.specifier.contains(pinned[loose.name]), text

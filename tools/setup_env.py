@@ -1,0 +1,182 @@
+"""Set up the course and run one of its commands: python tools/setup_env.py COMMAND [ARGUMENTS]
+
+    lab         open JupyterLab on lesson 00
+    test        everything that CI runs, without a network
+    test-fast   linter and unit tests only
+    notebooks   make and run notebooks/, solutions/ and exercises/ from lessons/ (03: lesson 03 only)
+    exercises   make exercises/ only
+    data        rebuild the embedded data from its packages
+    zoo         train a shipped model: zoo NAME
+    lint        ruff, rules and format
+    env         set up only
+
+The first call creates .venv and installs requirements.txt; later calls find it done. This file uses the
+standard library only and runs on Python 3.7 and later, so that a wrong Python gets an answer and not a syntax error.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SUPPORTED = ((3, 11), (3, 12), (3, 13))
+INSTALL_GB = 4.0  # the installed set takes 2.7 GB, and pip keeps a copy of what it downloads
+INPUTS = ("requirements.txt", "pyproject.toml")
+PROBE = "import sys; print(*sys.version_info[:2]); import venv, ensurepip"
+
+# nbval: one kernel for each file, so a file's cells must stay in one worker (loadfile).
+PYTEST = ["-m", "pytest", "-n", "2", "--dist", "loadfile"]
+NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300"]
+LINT = [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."]]
+COMMANDS = {
+    "lab": [["-m", "jupyterlab", "notebooks/00_start_here.ipynb"]],
+    "test": LINT + [PYTEST + NBVAL + ["tests", "notebooks", "solutions"]],
+    "test-fast": LINT + [PYTEST + ["-m", "not notebook", "tests"]],
+    "notebooks": [["tools/build_notebooks.py"]],
+    "exercises": [["tools/build_notebooks.py", "--exercises-only"]],
+    "data": [["tools/build_data.py"]],
+    "zoo": [["tools/train_zoo.py"]],
+    "lint": LINT,
+    "env": [],
+}
+
+
+class SetupError(Exception):
+    """Something that the set-up needs is missing; the message says what to do."""
+
+
+def main(arguments):
+    """Run the command line and return its exit status."""
+    if not arguments or arguments[0] not in COMMANDS:
+        print(__doc__)
+        return 2
+    command, extra = arguments[0], arguments[1:]
+    try:
+        python = prepare(ROOT)
+    except SetupError as error:
+        print(f"\nThe set-up stopped: {error}", file=sys.stderr)
+        return 1
+    steps = COMMANDS[command][:-1] + [step + extra for step in COMMANDS[command][-1:]]
+    for step in steps:
+        say("python " + " ".join(step))
+        try:
+            status = subprocess.call([str(python)] + step, cwd=str(ROOT), env=environment(command))
+        except KeyboardInterrupt:  # Ctrl-C is how JupyterLab is left
+            return 130
+        if status:
+            return status
+    return 0
+
+
+def prepare(root):
+    """Return the Python of ``root/.venv`` after creating and filling it where needed."""
+    folder = root / ".venv"
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    version = probe([str(python)])[0] if python.exists() else None
+    if version in SUPPORTED and stamp_path(root).exists() and stamp_path(root).read_text() == stamp(root, version):
+        return python
+    require_disk(root)
+    if version not in SUPPORTED:
+        base = find_python()
+        say("creating .venv with {}".format(" ".join(base)))
+        if subprocess.call(base + ["-m", "venv", "--clear", str(folder)]):
+            raise SetupError(f"could not create {folder}. Check that the folder can be written to.")
+        version = probe([str(python)])[0]
+    install(root, python)
+    stamp_path(root).write_text(stamp(root, version))
+    return python
+
+
+def probe(command):
+    """Return ((major, minor) or None if it does not run, whether it can make virtual environments)."""
+    try:
+        result = subprocess.run(command + ["-c", PROBE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    except OSError:
+        return None, False
+    words = result.stdout.split()
+    return (tuple(int(word) for word in words) if words else None), result.returncode == 0
+
+
+def candidates():
+    """Return the commands that may start a Python, this one first."""
+    launcher = [["py", f"-3.{minor}"] for _, minor in reversed(SUPPORTED)] if os.name == "nt" else []
+    named = ["python3"] + [f"python3.{minor}" for _, minor in reversed(SUPPORTED)]
+    return [[sys.executable]] + [[name] for name in named if shutil.which(name)] + launcher
+
+
+def find_python():
+    """Return the command of a Python that fits and can make virtual environments, or say which one to install."""
+    seen = [(command,) + probe(command) for command in candidates()]
+    for command, version, has_venv in seen:
+        if version in SUPPORTED and has_venv:
+            return command
+    for command, version, _ in seen:
+        if version in SUPPORTED:
+            raise SetupError(
+                "{} has no venv or ensurepip module. On Debian and Ubuntu install it with\n"
+                "    sudo apt install python{}.{}-venv\nand run this again.".format(" ".join(command), *version)
+            )
+    found = ", ".join("{}.{}".format(*version) for _, version, _ in seen if version) or "none"
+    raise SetupError(
+        f"Python 3.11, 3.12 or 3.13 is needed; found: {found}.\n"
+        "  Debian, Ubuntu:  sudo apt install python3.12 python3.12-venv\n"
+        "  macOS:           brew install python@3.12\n"
+        "  Windows, others: https://www.python.org/downloads/\n"
+        "If it has another name or place:  make PYTHON=/path/to/python3.12 lab"
+    )
+
+
+def require_disk(root):
+    """Refuse to start an installation that the disk cannot hold."""
+    free = shutil.disk_usage(str(root)).free / 1e9
+    if free < INSTALL_GB:
+        raise SetupError(
+            f"{free:.1f} GB are free on the disk of {root}; {INSTALL_GB:.0f} GB are needed.\n"
+            "Free some space (pip cache purge helps) and run this again."
+        )
+
+
+def install(root, python):
+    """Install the pinned set and the package itself; pip's own messages stay visible."""
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install"]
+    say("installing requirements.txt (about 1 GB to download the first time)")
+    for arguments in (["-r", "requirements.txt"], ["--no-deps", "-e", "."]):
+        if subprocess.call(pip + arguments, cwd=str(root)):
+            raise SetupError(
+                "pip failed; its message stands above.\n"
+                "  No connection or a time-out: check the network (a proxy: set HTTPS_PROXY), run this again.\n"
+                "  'No matching distribution': this Python or processor may be too old or too new for TensorFlow.\n"
+                "  A damaged .venv: delete the folder .venv and run this again."
+            )
+
+
+def stamp_path(root):
+    """The file that records what .venv was filled with."""
+    return root / ".venv" / "course-stamp.txt"
+
+
+def stamp(root, version):
+    """Return what .venv depends on: the Python, the place of the folder, and what is to be installed."""
+    digests = [hashlib.sha256((root / name).read_bytes()).hexdigest() for name in INPUTS]
+    return "\n".join(["{}.{}".format(*version), str(root)] + digests) + "\n"
+
+
+def environment(command):
+    """Return the environment of a command; the tests' one blocks the network, in kernels too."""
+    env = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3")
+    if command.startswith("test"):
+        offline = str(ROOT / "tests" / "offline")
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, [offline, env.get("PYTHONPATH")]))
+    return env
+
+
+def say(text):
+    """Print what happens next, before it happens."""
+    print("[course] " + text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
