@@ -97,10 +97,8 @@ def attribute_direction(z, labels):
 def invert(decoder, images, steps=200, restarts=4, seed=0, learning_rate=0.1, latent_dim=None):
     """Return latent vectors ``(N, d)`` whose decoded pictures come closest to ``images``, and the errors ``(N,)``.
 
-    Adam lowers the mean squared error over z from ``restarts`` draws of the prior for each image, at
-    a learning rate that falls to 0 along a cosine; the best is kept. After each step z is drawn back to a norm
-    of at most √d + 2, where 99.7 % of the prior lies.
-
+    Adam, at a rate that falls to 0, lowers the mean squared error over z from ``restarts`` draws of the
+    prior for each image; the best is kept. z is drawn back to norm √d + 2, inside which 99.7 % of the prior lies.
     ``decoder``: a Keras model or a function, z ``(N, d)`` -> pictures; ``latent_dim`` is needed for
     a function only. ``images``: ``(N, H, W, C)`` floats in [-1, 1] (``ValueError``).
     """
@@ -109,7 +107,7 @@ def invert(decoder, images, steps=200, restarts=4, seed=0, learning_rate=0.1, la
 
     _validate.training_images("images", images)
     steps, restarts = _validate.integer("steps", steps, 1), _validate.integer("restarts", restarts, 1)
-    d = _validate.integer("latent_dim", latent_dim or decoder.input_shape[-1], 1)
+    d = _validate.integer("latent_dim", latent_dim or getattr(decoder, "input_shape", (None,))[-1], 1)
     target = tf.repeat(tf.convert_to_tensor(images, "float32"), restarts, axis=0)
     z = keras.Variable(np.random.default_rng(seed).standard_normal((len(target), d)), dtype="float32")
     _validate.check_shape("images", images, ("N", *decoder(z[:1]).shape[1:]))

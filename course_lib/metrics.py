@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist
 
 from course_lib import _validate, divergences
 
-_ROWS = 512  # distances are computed this many rows at a time: 10,000 columns then take 40 MB
+_ROWS = 256  # distances are computed this many rows at a time: 10,000 columns then take 20 MB
 
 
 class FeatureExtractor:
@@ -24,14 +24,16 @@ class FeatureExtractor:
     _MODELS = {"fashion": "fashion-classifier", "faces": "faces-classifier", "lite0": "lite0"}
 
     def __init__(self, source, batch_size=256):
-        from course_lib import zoo  # imports TensorFlow, which the other metrics do without
+        import keras  # here, with zoo, because the other metrics do without TensorFlow
+
+        from course_lib import zoo
 
         model_name = self._MODELS[_validate.choice("source", source, self._MODELS)]
         self.name = f"{model_name} features"
         self.batch_size = _validate.integer("batch_size", batch_size, 1)
         self._model = zoo.load(model_name)
         if source != "lite0":
-            self._model = _up_to_layer(self._model, "features")
+            self._model = keras.Model(self._model.input, self._model.get_layer("features").output)
 
     def __call__(self, images):
         """Return features ``(N, d)`` float32 of images ``(N, H, W, C)``, uint8 or floats in [-1, 1].
@@ -210,8 +212,8 @@ def _neighbour_samples(real, fake, k):
 
 def _neighbour_radii(x, k):
     """Squared distance of each point to its k-th nearest other point, ``(N,)``."""
-    # Entry k of the sorted row, not k − 1: entry 0 is the point itself at distance 0.
-    return np.concatenate([np.partition(d, k, axis=1)[:, k] for _, d in _distance_blocks(x, x)])
+    # Entry k of the sorted row, not k − 1: entry 0 is the point itself at distance 0. The copy lets the block go.
+    return np.concatenate([np.partition(d, k, axis=1)[:, k].copy() for _, d in _distance_blocks(x, x)])
 
 
 def _distance_blocks(a, b):
@@ -243,9 +245,3 @@ def _ssim_of_image(x, y, max_value):
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
     structure = (2 * (xy - mean_x * mean_y) + c2) / (xx - mean_x**2 + yy - mean_y**2 + c2)
     return np.mean(luminance * structure)
-
-
-def _up_to_layer(model, layer):
-    import keras
-
-    return keras.Model(model.input, model.get_layer(layer).output)

@@ -210,10 +210,12 @@ class TestInvert:
         as_function, _ = latent.invert(lambda z: decoder(z), image, steps=5, restarts=2, seed=3, latent_dim=3)
         np.testing.assert_allclose(as_function, first, atol=1e-6)
 
-    def test_bad_images_are_refused(self, decoder):
+    def test_bad_input_is_refused(self, decoder):
         with pytest.raises(ValueError, match=r"images: expected shape \(N, 4, 4, 1\)"):
             latent.invert(decoder, np.full((1, 5, 4, 1), -0.5, "float32"))
         with pytest.raises(ValueError, match="images.to_float"):
             latent.invert(decoder, np.full((1, 4, 4, 1), 200, "uint8"))
+        with pytest.raises(ValueError, match="latent_dim: expected an integer"):
+            latent.invert(lambda z: decoder(z), np.full((1, 4, 4, 1), -0.5, "float32"))
         with pytest.raises(ValueError, match="restarts"):
             latent.invert(decoder, np.full((1, 4, 4, 1), -0.5, "float32"), restarts=0)
