@@ -122,6 +122,14 @@ class VAE(keras.Model):
             config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)
 
+    def get_compile_config(self):
+        """Return the optimizer, so that a saved model can go on training."""
+        return {"optimizer": keras.saving.serialize_keras_object(self.optimizer)}
+
+    def compile_from_config(self, config):
+        """Compile with the optimizer of ``get_compile_config``; its state is loaded with the weights."""
+        self.compile(keras.saving.deserialize_keras_object(config["optimizer"]))
+
 
 def _common_latent_dim(encoder, decoder):
     """Return d after refusing networks whose shapes do not fit each other."""

@@ -321,7 +321,9 @@ def test_nan_stops_with_the_step_and_keeps_the_last_good_weights():
     dataset = tf.data.Dataset.from_tensor_slices(x).batch(8)
     model = make()
     start = copy(model.generator) + copy(model.discriminator)
-    with pytest.raises(TrainingDiverged, match=r"d_loss.* at step 6 .*weights of step 0 were put back.*NaN in the data"):
+    with pytest.raises(
+        TrainingDiverged, match=r"d_loss.* at step 6 .*weights of step 0 were put back.*NaN in the data"
+    ):
         model.fit(dataset, epochs=1, verbose=0)
     for old, new in zip(start, copy(model.generator) + copy(model.discriminator), strict=True):
         np.testing.assert_array_equal(old, new)

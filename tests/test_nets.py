@@ -1,0 +1,115 @@
+"""Shapes, ranges, round trips and structure of every network."""
+
+import keras
+import numpy as np
+import pytest
+
+from course_lib import nets
+
+SHAPES = [(28, 28, 1), (64, 64, 3), (16, 24, 3)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_shapes_and_ranges(shape):
+    x = np.random.default_rng(0).uniform(-1, 1, (2, *shape)).astype(np.float32)
+    z = 10 * np.random.default_rng(1).normal(size=(2, 5)).astype(np.float32)
+    assert [tuple(t.shape) for t in nets.conv_encoder(shape, 5, 4)(x)] == [(2, 5), (2, 5)]
+    assert nets.conv_decoder(shape, 5, 4)(z).shape == x.shape
+    fake = nets.dcgan_generator(shape, 5, 4)(z)
+    assert fake.shape == x.shape
+    assert np.abs(fake).max() <= 1
+    assert nets.dcgan_discriminator(shape, 4)(x).shape == (2, 1)
+    assert nets.unet(shape, 7, 4)(x).shape == (2, *shape[:2], 7)
+
+
+def test_discriminator_gives_logits_and_treats_examples_independently():
+    network = nets.dcgan_discriminator((16, 16, 1), 4)
+    assert network.layers[-1].activation is keras.activations.linear
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in network.layers)
+    x = np.random.default_rng(0).normal(size=(4, 16, 16, 1)).astype(np.float32)
+    np.testing.assert_allclose(network(x, training=True)[:1], network(x[:1], training=True), atol=1e-5)
+
+
+def test_transposed_convolutions_have_even_overlap():
+    for network in (nets.dcgan_generator((64, 64, 3), 5, 4), nets.conv_decoder((28, 28, 1), 5, 4)):
+        transposed = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2DTranspose)]
+        assert transposed
+        assert all(layer.kernel_size[0] % layer.strides[0] == 0 for layer in transposed)
+
+
+def test_generator_has_no_batchnorm_before_its_tanh():
+    *_, before, last = nets.dcgan_generator((16, 16, 1), 5, 4).layers
+    assert last.activation is keras.activations.tanh
+    assert not isinstance(before, keras.layers.BatchNormalization)
+
+
+def test_classifier_has_one_head_for_each_name_and_a_features_layer():
+    network = nets.classifier((16, 16, 3), {"hair": 6, "skin": 3}, width=4, feature_dim=12)
+    logits = network(np.zeros((2, 16, 16, 3), np.float32))
+    assert {name: tuple(t.shape) for name, t in logits.items()} == {"hair": (2, 6), "skin": (2, 3)}
+    assert network.get_layer("features").output.shape == (None, 12)
+
+
+def test_patchgan_judges_patches():
+    logits = nets.patchgan((32, 48, 3), width=4, depth=2)(np.zeros((1, 32, 48, 3), np.float32))
+    assert logits.shape == (1, 8, 12, 1)
+
+
+def test_patchgan_patch_size_is_the_documented_one():
+    network = nets.patchgan((128, 128, 1), width=2, depth=3)
+    base = np.zeros((1, 128, 128, 1), np.float32)
+    seen = []
+    for column in range(128):  # which columns can move the logit in the middle?
+        x = base.copy()
+        x[0, 64, column] = 1
+        seen.append(not np.allclose(network(x)[0, 8, 8], network(base)[0, 8, 8], atol=0))
+    assert np.ptp(np.flatnonzero(seen)) + 1 <= 46
+    assert np.ptp(np.flatnonzero(seen)) + 1 >= 40
+
+
+def test_upscaler_starts_from_the_repeated_input_and_takes_any_size():
+    network = nets.subpixel_upscaler(3, channels=3, width=4, depth=1)
+    x = np.random.default_rng(0).normal(size=(1, 5, 7, 3)).astype(np.float32)
+    last = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)][-1]
+    last.set_weights([np.zeros_like(w) for w in last.get_weights()])
+    np.testing.assert_allclose(network(x), x.repeat(3, 1).repeat(3, 2))
+
+
+def test_depth_to_space_rearranges_one_pixel_into_a_block():
+    x = np.arange(12, dtype=np.float32).reshape(1, 1, 1, 12)
+    np.testing.assert_array_equal(nets.DepthToSpace(2)(x)[0, ..., 0], [[0, 3], [6, 9]])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nets.dcgan_generator((16, 16, 3), 5, 4),
+        lambda: nets.unet((16, 16, 1), 2, 4),
+        lambda: nets.subpixel_upscaler(2, width=4, depth=1),
+        lambda: nets.classifier((16, 16, 1), {"a": 2}, 4, 8),
+    ],
+)
+def test_networks_survive_saving(make, tmp_path):
+    network = make()
+    network.save(tmp_path / "network.keras")
+    loaded = keras.models.load_model(tmp_path / "network.keras")
+    x = np.random.default_rng(0).normal(size=(1, *[side or 8 for side in network.input_shape[1:]])).astype(np.float32)
+    old, new = network(x), loaded(x)
+    if isinstance(old, dict):
+        old, new = old["a"], new["a"]
+    np.testing.assert_allclose(old, new, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(30, 30, 1), (4, 4, 1), (28, 28)])
+def test_impossible_image_shapes_are_refused(shape):
+    with pytest.raises(ValueError, match="image_shape: expected"):
+        nets.dcgan_generator(shape, 5)
+
+
+def test_other_bad_arguments_are_named():
+    with pytest.raises(ValueError, match="width"):
+        nets.dcgan_discriminator((16, 16, 1), 0)
+    with pytest.raises(ValueError, match="factor"):
+        nets.subpixel_upscaler(1)
+    with pytest.raises(ValueError, match="depth"):
+        nets.patchgan((16, 16, 1), depth=0)
