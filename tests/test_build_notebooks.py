@@ -206,6 +206,7 @@ def test_a_source_that_breaks_a_rule_is_refused(project, capsys, old, new, messa
     [
         ("1 / 0", "ZeroDivisionError"),
         ("print('/home/someone/file')", "shows the path /home/someone"),
+        ("object()", "memory address"),
         ("print('x' * 2_100_000)", "MB of at most 2 MB"),
     ],
 )

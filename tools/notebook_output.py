@@ -19,6 +19,7 @@ TENSORFLOW_NOISE = re.compile(
     r"|To enable the following instructions"
     r"|INFO:tensorflow:)"
 )
+MEMORY_ADDRESS = re.compile(r"<[\w.]+ .*at 0x[0-9a-f]{6,}>")  # differs from run to run and says nothing
 # Preceded by a letter or by another base64 character it is no path but part of a word or a picture.
 ABSOLUTE_PATH = re.compile(r"(?<![\w.+/=~:])(/(home|root|Users|tmp|private|var|work|usr|opt)/[\w.-]+|[A-Z]:\\Users\\)")
 
@@ -50,6 +51,8 @@ def faults(notebook):
                 found.append(f"cell {cell.id} stores an error: {output.ename}")
             if WIDGET in output.get("data", {}):
                 found.append(f"cell {cell.id} stores a widget view")
+            if output.output_type != "error" and MEMORY_ADDRESS.search(_text(output)):
+                found.append(f"cell {cell.id} shows an object's memory address; end its last line with a semicolon")
             found += [f"cell {cell.id} shows the path {m[0]}" for m in ABSOLUTE_PATH.finditer(_text(output))]
     size = len(nbformat.writes(notebook).encode())
     if size > MAX_BYTES:
