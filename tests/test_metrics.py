@@ -112,6 +112,12 @@ class TestNeighbours:
         assert metrics.precision_recall(real, real[::-1], k=3) == {"precision": 1.0, "recall": 1.0}
         assert metrics.density_coverage(real, real[::-1], k=3)["coverage"] == 1
 
+    def test_a_common_offset_changes_nothing(self):
+        # Multiples of 2⁻¹⁰ moved by 2³⁰ keep their differences exactly, but |a|² + |b|² − 2a·b would lose them.
+        real, fake = np.random.default_rng(11).integers(0, 4096, (2, 40, 3)) / 1024
+        for score in (metrics.precision_recall, metrics.density_coverage):
+            assert score(real + 2.0**30, fake + 2.0**30) == score(real, fake)
+
     @pytest.mark.parametrize("score", [metrics.precision_recall, metrics.density_coverage])
     def test_bad_samples_are_refused(self, score):
         x = np.random.default_rng(7).standard_normal((5, 3))
