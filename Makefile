@@ -1,5 +1,5 @@
 # Each target is one call of tools/setup_env.py, which creates .venv on first use. No make? See README.md.
-PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell command -v $(name))) python3)
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell command -v $(name) 2>/dev/null)) python3)
 TARGETS = lab test test-fast notebooks exercises data zoo lint env
 .PHONY: $(TARGETS)
 
