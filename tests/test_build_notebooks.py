@@ -257,8 +257,12 @@ def test_absolute_paths_are_told_from_other_slashes(text, is_path):
     assert bool(notebook_output.ABSOLUTE_PATH.search(text)) == is_path
 
 
-def test_tracebacks_start_at_the_project(project):
-    line = f"File {project}/course_lib/nets.py:3, in f\nFile {sys.prefix}/lib/python3/site-packages/keras/a.py:1"
+@pytest.mark.parametrize("home", ["/nowhere", "{parent}"])
+def test_tracebacks_start_at_the_project(project, monkeypatch, home):
+    home = home.format(parent=project.parent)
+    monkeypatch.setattr(notebook_output.Path, "home", lambda: home)
+    place = str(project).replace(home, "~")
+    line = f"File {place}/course_lib/nets.py:3, in f\nFile {sys.prefix}/lib/python3/site-packages/keras/a.py:1"
     error = nbformat.v4.new_output("error", ename="E", evalue="", traceback=[line])
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x", outputs=[error])])
     notebook_output.tidy(notebook, project)

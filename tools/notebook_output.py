@@ -93,8 +93,9 @@ def _without_noise(text):
 
 
 def _from_project(line, root):
+    home = f"{Path.home()}/"  # IPython writes it as ~
     for folder in (root, Path(sys.prefix), Path(sys.base_prefix)):
-        line = line.replace(f"{folder}/", "")
+        line = line.replace(f"{folder}/", "").replace(f"{folder}/".replace(home, "~/"), "")
     return re.sub(r"\S*/site-packages/", "site-packages/", line)
 
 
