@@ -146,6 +146,52 @@ def subpixel_upscaler(factor, channels=3, width=32, depth=3):
     return keras.Model(image, x, name="subpixel_upscaler")
 
 
+# EfficientNet-Lite0: repeats, kernel, stride of the first repeat, expansion, filters of each stage.
+LITE0_STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+
+
+def lite0():
+    """Return EfficientNet-Lite0 without its classifier: x (N, H, W, 3) in [-1, 1] -> features (N, 1280).
+
+    Tan & Le 2019, https://arxiv.org/abs/1905.11946; the Lite variant has no squeeze-and-excitation and uses ReLU6.
+    The layers "stage_0" ... "stage_6" give its intermediate feature maps.
+    """
+    x = image = keras.Input((None, None, 3))
+    x = _normalised(layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False)(x))
+    for stage, (repeats, kernel, first_stride, expansion, filters) in enumerate(LITE0_STAGES):
+        for block in range(repeats):
+            stride = first_stride if block == 0 else 1
+            last = f"stage_{stage}" if block == repeats - 1 else None
+            x = _inverted_residual(x, kernel, stride, expansion, filters, name=last)
+    x = _normalised(layers.Conv2D(1280, 1, use_bias=False)(x))
+    return keras.Model(image, layers.GlobalAveragePooling2D(dtype="float32")(x), name="lite0")
+
+
+def _inverted_residual(x, kernel, stride, expansion, filters, name):
+    """Expand, filter each channel in space, project; add the input where the shape allows (Sandler et al. 2018)."""
+    block = x
+    if expansion != 1:
+        block = _normalised(layers.Conv2D(expansion * x.shape[-1], 1, use_bias=False)(block))
+    block = _normalised(layers.DepthwiseConv2D(kernel, stride, padding="same", use_bias=False)(block))
+    block = layers.Conv2D(filters, 1, use_bias=False)(block)
+    block = layers.BatchNormalization(epsilon=1e-3)(block)
+    if stride == 1 and x.shape[-1] == filters:
+        block = layers.Add()([x, block])
+    return layers.Identity(name=name)(block) if name else block
+
+
+def _normalised(x):
+    return layers.ReLU(6.0)(layers.BatchNormalization(epsilon=1e-3)(x))
+
+
 @keras.saving.register_keras_serializable("course_lib")
 class DepthToSpace(layers.Layer):
     """Rearrange f² values of each pixel and channel in space: (N, H, W, f²C) -> (N, fH, fW, C)."""

@@ -1,0 +1,282 @@
+"""The embedded data sets and the procedural ones, as NumPy arrays and as ``tf.data`` pipelines.
+
+Nothing here touches the network except ``load_keras``. Sources and licences: DATA.md.
+"""
+
+import json
+import os
+import tempfile
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from course_lib import _assets, _faces
+from course_lib import images as _images
+from course_lib._validate import choice, images_uint8, integer, number, refuse
+
+FASHION_NAMES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+SPLITS = ("train", "test")
+FACES = {"train": 10_000, "test": 2_000}
+SPRITE_FACTORS = {"shape": 3, "hue": 10, "background_hue": 10, "size": 6, "angle": 24, "x": 16, "y": 16}
+
+
+class Fashion(NamedTuple):
+    """Fashion-MNIST: images uint8 (N, 28, 28, 1) and labels (N,), which index ``FASHION_NAMES``."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+class Faces(NamedTuple):
+    """Faces: images uint8 (N, size, size, 3), attributes name -> codes (N,), names name -> list of values."""
+
+    images: np.ndarray
+    attributes: dict
+    names: dict
+
+
+class Work(NamedTuple):
+    """One photograph or painting: image uint8 (H, W, 3) with its title, author and licence."""
+
+    image: np.ndarray
+    title: str
+    author: str
+    licence: str
+
+
+# --- Embedded --------------------------------------------------------------------------------
+
+
+def load_fashion(split):
+    """Return the standard Fashion-MNIST split "train" (60,000) or "test" (10,000)."""
+    arrays = _assets.read_npz(f"fashion_{choice('split', split, SPLITS)}.npz")
+    return Fashion(arrays["images"], arrays["labels"])
+
+
+def load_faces(split, size=64):
+    """Return 10,000 training or 2,000 held-out faces of 64 or 128 pixels, the same ones every time.
+
+    The first call composes them (some seconds) and keeps them in a cache folder of the user, if one is writable.
+    """
+    n = FACES[choice("split", split, SPLITS)]
+    attributes = _draw_attributes(n, [2026, SPLITS.index(split)])
+    pictures = _cached(f"faces_{split}_{choice('size', size, _faces.SIZES)}", lambda: _faces.compose(attributes, size))
+    return Faces(pictures, attributes, face_names())
+
+
+def face_names():
+    """Return the values of each attribute of a face: name -> list of names, in the order of the codes."""
+    return {name: list(values) for name, values in _faces.ATTRIBUTES.items()}
+
+
+def random_attributes(n, seed=0):
+    """Return the codes of ``n`` random faces, name -> (n,), each attribute drawn independently of the others."""
+    return _draw_attributes(integer("n", n, 1), integer("seed", seed, 0))
+
+
+def compose_faces(attributes, size=64):
+    """Return exactly the faces asked for, uint8 (N, size, size, 3): the truth that an edit can be measured against.
+
+    ``attributes``: name -> codes (N,), or one code for all, for every attribute in ``face_names()``.
+    Raises ``ValueError`` for missing or unknown attributes, codes out of range and sizes other than 64 and 128.
+    """
+    return _faces.compose(attributes, size)
+
+
+def load_photos():
+    """Return the embedded photographs, a list of ``Work``."""
+    return _works("photos")
+
+
+def load_paintings():
+    """Return the embedded paintings, a list of ``Work``."""
+    return _works("paintings")
+
+
+def _draw_attributes(n, seed):
+    return _faces.draw_attributes(n, np.random.default_rng(seed))
+
+
+def _works(folder):
+    facts = json.loads(_assets.verified(f"{folder}/{folder}.json").read_text(encoding="utf-8"))
+    works = []
+    for fact in facts:
+        with Image.open(_assets.verified(f"{folder}/{fact['file']}")) as image:
+            pixels = np.asarray(image.convert("RGB"))
+        works.append(Work(pixels, fact["title"], fact["author"], fact["licence"]))
+    return works
+
+
+def _cached(name, make):
+    """Return ``make()``, or what an earlier call with the same atlas has stored in the user's cache folder."""
+    folder = Path(os.environ.get("COURSE_CACHE") or Path.home() / ".cache" / "neural-image-generation-course")
+    atlas = "".join(digest for file, digest in sorted(_assets.manifest().items()) if file.startswith("faces_atlas"))
+    path = folder / f"{name}_{atlas[:16]}.npy"
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):  # not there, or damaged: compose and try to store it again
+        array = make()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+            np.save(file, array)
+        os.replace(file.name, path)  # a reader sees a whole file or none
+    except OSError:
+        pass  # a read-only or full home: composing again costs some seconds
+    return array
+
+
+# --- Procedural ------------------------------------------------------------------------------
+
+
+def gaussian_ring(n, modes=8, radius=1.0, std=0.02, seed=0):
+    """Return ``n`` points (n, 2) of a mixture of Gaussians on a circle, and the mode centres (modes, 2)."""
+    angles = 2 * np.pi * np.arange(integer("modes", modes, 1)) / modes
+    centres = number("radius", radius, 0) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return _mixture(n, centres, std, seed), centres
+
+
+def gaussian_grid(n, side=5, spacing=2.0, std=0.05, seed=0):
+    """Return ``n`` points (n, 2) of ``side`` × ``side`` Gaussians on a grid around 0, and the centres (side², 2)."""
+    line = number("spacing", spacing, 0) * (np.arange(integer("side", side, 1)) - (side - 1) / 2)
+    centres = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1).reshape(-1, 2)
+    return _mixture(n, centres, std, seed), centres
+
+
+def _mixture(n, centres, std, seed):
+    rng = np.random.default_rng(integer("seed", seed, 0))
+    modes = rng.integers(0, len(centres), integer("n", n, 1))
+    return centres[modes] + number("std", std, 0) * rng.standard_normal((n, 2))
+
+
+def sprites(n, size=32, seed=0):
+    """Return ``n`` pictures uint8 (n, size, size, 3) of one shape each, and their true factors, name -> (n,).
+
+    Factors are independent and uniform over the counts in ``SPRITE_FACTORS``: shape (square, ellipse, heart),
+    hue, background hue, size, angle, x and y.
+    """
+    rng = np.random.default_rng(integer("seed", seed, 0))
+    n, size = integer("n", n, 1), integer("size", size, 8)
+    factors = {name: rng.integers(0, count, n) for name, count in SPRITE_FACTORS.items()}
+    pictures = np.empty((n, size, size, 3), np.uint8)
+    for start in range(0, n, 1000):  # a thousand at a time keeps the working arrays small
+        part = slice(start, start + 1000)
+        pictures[part] = _draw_sprites({name: codes[part] for name, codes in factors.items()}, size)
+    return pictures, factors
+
+
+def _draw_sprites(factors, size):
+    f = {name: codes.astype(np.float32)[:, None, None] for name, codes in factors.items()}
+    line = ((np.arange(size) + 0.5) / size * 2 - 1).astype(np.float32)
+    row, column = line[:, None], line[None, :]
+    angle, scale = f["angle"] * (2 * np.pi / 24), 0.20 + 0.035 * f["size"]
+    dx, dy = column - 0.9 * (f["x"] / 15 - 0.5), row - 0.9 * (f["y"] / 15 - 0.5)
+    u = (dx * np.cos(angle) + dy * np.sin(angle)) / scale
+    v = (dy * np.cos(angle) - dx * np.sin(angle)) / scale
+    # Signed distances, in units of the shape's size, negative inside.
+    square = np.maximum(abs(u), abs(v)) - 0.8
+    ellipse = np.hypot(u / 1.2, v / 0.65) - 1
+    distance = np.select([f["shape"] == 0, f["shape"] == 1], [square, 0.65 * ellipse], _heart(u, v))
+    cover = np.clip(0.5 - distance * scale * size / 2, 0, 1)[..., None]  # antialiased over one pixel
+    shade = 1 - 0.15 * (row[None, ..., None] + 1) / 2
+    background = _hue(f["background_hue"] / 10, saturation=0.3, value=0.9) * shade
+    return 255 * (cover * _hue(f["hue"] / 10, saturation=0.75, value=0.95) + (1 - cover) * background) + 0.5
+
+
+def _heart(u, v):
+    """Signed distance to a heart: the lower wedge of a square on its corner, and two discs on its upper sides."""
+    u, v = abs(u), -(v - 0.75) / 1.25  # the point at the bottom, v upwards, sizes like the other shapes
+    lobe = np.hypot(u / 1.25 - 0.25, v - 0.75) - np.sqrt(2) / 4
+    nearest = np.maximum(u / 1.25 + v, 0) / 2
+    edge = np.minimum(np.hypot(u / 1.25, v - 1), np.hypot(u / 1.25 - nearest, v - nearest))
+    return 1.25 * np.where(u / 1.25 + v > 1, lobe, edge * np.sign(u / 1.25 - v))
+
+
+def _hue(hue, saturation, value):
+    """Return RGB (..., 3) in [0, 1] of a colour given by hue, saturation and value."""
+    k = (np.array([5, 3, 1], np.float32) + hue[..., None] * 6) % 6
+    return value * (1 - saturation * np.clip(np.minimum(k, 4 - k), 0, 1))
+
+
+# --- The learner's own -----------------------------------------------------------------------
+
+
+def load_folder(path, size):
+    """Return every picture in a folder as uint8 (N, size, size, 3): centre square, antialiased, sorted by name.
+
+    Files that cannot be read, or whose stated size is a decompression bomb, are skipped with one warning that names
+    them. Raises ``ValueError`` if ``path`` is no folder or holds no readable picture.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        refuse("path", "a folder of pictures", f"{str(path)!r}, which is not a folder")
+    size, pictures, skipped = integer("size", size, 1), [], []
+    for file in sorted(f for f in folder.iterdir() if f.is_file() and not f.name.startswith(".")):
+        try:
+            pictures.append(_images.resize(_centre_square(file)[None], size)[0])
+        except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
+            skipped.append(f"{file.name} ({type(error).__name__})")
+    if skipped:
+        warnings.warn(f"Skipped {len(skipped)} unreadable files in {folder.name}: {', '.join(skipped)}", stacklevel=2)
+    if not pictures:
+        refuse("path", "a folder with at least one readable picture", f"{folder.name!r} with none")
+    return np.stack(pictures)
+
+
+def _centre_square(file):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)  # a bomb of the milder kind is refused too
+        try:
+            with Image.open(file) as image:
+                pixels = np.asarray(image.convert("RGB"))
+        except Image.DecompressionBombWarning as error:
+            raise Image.DecompressionBombError(str(error)) from error
+    side = min(pixels.shape[:2])
+    top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
+    return pixels[top : top + side, left : left + side]
+
+
+def load_keras(name):
+    """Return ``((images, labels), (images, labels))`` of Keras's "mnist" or "cifar10": train and test, uint8.
+
+    Downloads on the first call, so it needs a network; no lesson requires it.
+    """
+    import keras
+
+    parts = getattr(keras.datasets, choice("name", name, ("mnist", "cifar10"))).load_data()
+    return tuple((x[..., None] if x.ndim == 3 else x, y.reshape(-1)) for x, y in parts)
+
+
+# --- Pipelines -------------------------------------------------------------------------------
+
+
+def pipeline(images, batch_size, seed=0, shuffle=True):
+    """Return a ``tf.data.Dataset`` of float32 batches in [-1, 1] from uint8 images (N, H, W, C).
+
+    Shuffled anew each epoch, in an order fixed by ``seed``; the last incomplete batch is left out.
+    """
+    import tensorflow as tf
+
+    images = images_uint8("images", images)
+    if integer("batch_size", batch_size, 1) > len(images):
+        refuse("batch_size", f"at most the number of images, {len(images)}", batch_size)
+    dataset = tf.data.Dataset.from_tensor_slices(images)
+    if shuffle:
+        dataset = dataset.shuffle(len(images), seed=integer("seed", seed, 0))
+    dataset = dataset.batch(batch_size, drop_remainder=True)
+    # After batching: one conversion for the whole batch, and the bytes stay small until then.
+    return dataset.map(lambda x: tf.cast(x, tf.float32) / 127.5 - 1).prefetch(tf.data.AUTOTUNE)
