@@ -201,7 +201,7 @@ class TestInvert:
         image = np.array([0.0, -0.5], "float32").reshape(1, 1, 2, 1)
         single = [latent.invert(decoder, image, steps=60, restarts=1, seed=s)[0].item() for s in (0, 5)]
         assert min(single) < 0 < max(single)
-        assert latent.invert(decoder, image, steps=60, restarts=8)[0].item() == pytest.approx(1, abs=0.05)
+        assert latent.invert(decoder, image, steps=60, restarts=8, seed=5)[0].item() == pytest.approx(1, abs=0.05)
 
     def test_same_seed_same_answer_and_plain_functions_work(self, decoder):
         image = np.full((1, 4, 4, 1), -0.1, "float32")

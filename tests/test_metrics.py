@@ -290,9 +290,9 @@ class TestFeatureExtractor:
         def load(name):
             names.append(name)
             inputs = keras.Input((None, None, 3) if name == "lite0" else (8, 8, 1))
-            features = keras.layers.GlobalAveragePooling2D(name="features")(inputs)
-            # Dropout would show if the network ran in training mode.
-            output = features if name == "lite0" else keras.layers.Dense(10)(keras.layers.Dropout(0.5)(features))
+            x = keras.layers.Dropout(0.5)(inputs)  # would show if the network ran in training mode
+            features = keras.layers.GlobalAveragePooling2D(name="features")(x)
+            output = features if name == "lite0" else keras.layers.Dense(10)(features)
             return keras.Model(inputs, output)
 
         monkeypatch.setattr(zoo, "load", load)
