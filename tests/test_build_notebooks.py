@@ -142,7 +142,9 @@ def test_badge_and_bootstrap_name_the_repository_once_it_is_published(project):
 
 def run_bootstrap(source, folder, before=""):
     code = f"{before}\n{source}\nimport course_lib; print(course_lib.__version__)"
-    return subprocess.run([sys.executable, "-S", "-c", code], cwd=folder, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-E", "-S", "-c", code], cwd=folder, capture_output=True, text=True, timeout=60
+    )
 
 
 def test_bootstrap_finds_the_course_above_the_notebook_and_else_says_what_to_do(project, tmp_path_factory):
@@ -161,8 +163,8 @@ def test_bootstrap_clones_the_tag_in_colab_and_leaves_a_present_library_alone(pr
     spy = colab + "subprocess.run = lambda command, check: print(*command)"
     cloned = run_bootstrap(source, elsewhere, spy)
     assert "clone --quiet --depth 1 --branch v1.2.3 https://github.com/owner/name /content/course" in cloned.stdout
-    there = run_bootstrap(source, elsewhere, f"{spy}\nsys.path.insert(0, {str(project)!r})")
-    assert there.stdout == "1.2.3\n"
+    assert run_bootstrap(source, project, spy).stdout == "1.2.3\n"
+    assert run_bootstrap(source, elsewhere, f"{spy}\nsys.path.insert(0, {str(project)!r})").stdout == "1.2.3\n"
 
 
 def test_the_exercise_leaves_the_solution_out_and_carries_nbgrader_marks(project):

@@ -17,6 +17,10 @@ ATTEMPT = f"import socket\nsocket.create_connection({REMOTE}, timeout=5)"
 def test_connections_and_look_ups_are_refused_here():
     with pytest.raises(OSError, match="network is blocked"):
         socket.create_connection(REMOTE, timeout=5)
+    for connect in (socket.socket.connect, socket.socket.connect_ex):
+        with pytest.raises(OSError, match="network is blocked"), socket.socket() as tcp:
+            tcp.settimeout(5)
+            connect(tcp, REMOTE)
     with pytest.raises(OSError, match="network is blocked"):
         socket.getaddrinfo("example.org", 443)
     with pytest.raises(OSError, match="network is blocked"), socket.socket(type=socket.SOCK_DGRAM) as udp:
