@@ -126,6 +126,7 @@ def side_by_side(rows, columns=None, title=None, size=0.9, alt=None):
     alt = alt or f"{len(strips)} rows of images: {'; '.join(str(label).replace(chr(10), ' ') for label in strips)}."
     wide, high = label_inches + n * size * width / height, len(strips) * (size + 0.05) + 0.3 * bool(title or columns)
     figure, axes = canvas(wide, high, len(strips), alt=alt, squeeze=False)
+    figure.set_layout_engine("compressed")  # the plain engine cuts labels off where images keep their shape
     for each, (label, pixels) in zip(axes.flat, strips.items(), strict=True):
         missing = np.full((n - len(pixels), *pixels.shape[1:]), 255, np.uint8)
         strip = _images.tile(np.concatenate([pixels, missing]), columns=n)
