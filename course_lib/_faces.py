@@ -110,7 +110,11 @@ def check_attributes(attributes):
     codes = {}
     for name, values in ATTRIBUTES.items():
         x = np.atleast_1d(np.asarray(attributes[name]))
-        if x.ndim != 1 or not np.issubdtype(x.dtype, np.integer) or (x.size and (x.min() < 0 or x.max() >= len(values))):
+        if (
+            x.ndim != 1
+            or not np.issubdtype(x.dtype, np.integer)
+            or (x.size and (x.min() < 0 or x.max() >= len(values)))
+        ):
             refuse(f"attributes[{name!r}]", f"integer codes (N,) from 0 to {len(values) - 1} ({', '.join(values)})", x)
         codes[name] = x
     lengths = {len(x) for x in codes.values()} - {1}
@@ -122,15 +126,15 @@ def check_attributes(attributes):
 
 def draw_attributes(n, rng):
     """Return random codes for ``n`` faces, each attribute independent of the others."""
-    return {
-        name: rng.choice(len(values), size=n, p=PROBABILITIES.get(name)) for name, values in ATTRIBUTES.items()
-    }
+    return {name: rng.choice(len(values), size=n, p=PROBABILITIES.get(name)) for name, values in ATTRIBUTES.items()}
 
 
 def compose(attributes, size):
     """Return the faces with the given codes (see ``check_attributes``) as uint8 ``(N, size, size, 3)``."""
     codes = check_attributes(attributes)
-    layers = [(box, colour, keep, index(codes)) for box, colour, keep, index in _coloured_slots(choice("size", size, SIZES))]
+    layers = [
+        (box, colour, keep, index(codes)) for box, colour, keep, index in _coloured_slots(choice("size", size, SIZES))
+    ]
     grounds = np.array([_rgb(colour) for colour in BACKGROUNDS.values()], np.float32)
     n = len(codes["background"])
     faces = np.empty((n, size, size, 3), np.uint8)

@@ -1,12 +1,13 @@
 """The atlas of face parts, drawn once from the npm package ``@dicebear/micah`` and stored at two sizes."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 
 from course_lib import _faces
-from tools.data_build.files import write_npz
-from tools.data_build.sources import npm, run_node
+from data_build.files import write_npz
+from data_build.sources import npm, run_node
 
 # Drawn large and averaged down: both sizes then show the same shapes to the last pixel.
 DRAWN = 512
@@ -30,7 +31,7 @@ def draw(parts, packages, cache):
     ]
     listing, output = (cache / "face_parts.json").resolve(), (cache / "face_layers.rgba").resolve()
     listing.write_text(json.dumps(wanted), encoding="utf-8")
-    script = "tools/face_layers.mjs"
+    script = Path(__file__).parents[1] / "face_layers.mjs"
     run_node(script, [str(DRAWN), str(listing), str(output)], packages)
     return np.fromfile(output, np.uint8).reshape(len(parts), 2, DRAWN, DRAWN, 4).astype(np.float32)
 

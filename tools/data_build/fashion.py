@@ -4,8 +4,8 @@ import gzip
 
 import numpy as np
 
-from tools.data_build.files import write_npz
-from tools.data_build.sources import debian
+from data_build.files import write_npz
+from data_build.sources import debian
 
 _FILES = {"train": "train", "test": "t10k"}
 

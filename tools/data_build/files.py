@@ -9,9 +9,12 @@ from PIL import Image
 
 from course_lib import _assets
 
+# Folders whose files carry their hash in a JSON card of the same name, written by the tool that made them.
+CARD_FOLDERS = ("zoo", "lessons")
+
 
 def write_npz(path, arrays):
-    """Write arrays as a compressed ``.npz``; members carry a fixed date, which ``numpy.savez`` does not do."""
+    """Write arrays as a ``.npz`` whose bytes depend on nothing but the arrays and the version of zlib."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as file:
         for name, array in arrays.items():
@@ -23,16 +26,20 @@ def write_npz(path, arrays):
 
 
 def write_json(path, value):
+    """Write ``value`` as readable JSON in UTF-8."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def write_picture(path, picture, quality, card):
-    """Write a picture as WebP and its card (title, author, licence, source ...) as JSON beside it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path, "WEBP", quality=quality, method=6)
-    width, height = picture.size
-    write_json(path.with_suffix(".json"), {**card, "width": width, "height": height})
+def write_works(folder, works, quality):
+    """Write pictures as WebP and their cards as one list, ``FOLDER.json``.
+
+    ``works``: pairs of a Pillow picture and its card (file, title, author, licence, source, changes).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for picture, card in works:
+        picture.save(folder / card["file"], "WEBP", quality=quality, method=6)
+    write_json(folder / f"{folder.name}.json", [card for _, card in works])
 
 
 def shrink(picture, longest):
@@ -43,9 +50,13 @@ def shrink(picture, longest):
     return picture if size == picture.size else picture.resize(size, Image.Resampling.LANCZOS)
 
 
+def data_files(folder=_assets.ROOT):
+    """Return the names of the embedded data files, sorted: everything that has no card with a hash of its own."""
+    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    carded = tuple(f"{card_folder}/" for card_folder in CARD_FOLDERS)
+    return [n for n in names if n != "manifest.json" and not n.startswith(carded) and not n.startswith(".")]
+
+
 def update_manifest(folder=_assets.ROOT):
-    """Write ``manifest.json``: the SHA-256 of every data file (weights carry theirs in their own card)."""
-    files = [p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith(".")]
-    hashes = {p.relative_to(folder).as_posix(): _assets.sha256(p) for p in files}
-    keep = {name: digest for name, digest in hashes.items() if name != "manifest.json" and not name.startswith("zoo/")}
-    write_json(folder / "manifest.json", keep)
+    """Write ``manifest.json``: relative name -> SHA-256 of every data file."""
+    write_json(folder / "manifest.json", {name: _assets.sha256(folder / name) for name in data_files(folder)})

