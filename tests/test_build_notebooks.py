@@ -163,7 +163,8 @@ def test_bootstrap_clones_the_tag_in_colab_and_leaves_a_present_library_alone(pr
     spy = colab + "subprocess.run = lambda command, check: print(*command)"
     cloned = run_bootstrap(source, elsewhere, spy)
     assert "clone --quiet --depth 1 --branch v1.2.3 https://github.com/owner/name /content/course" in cloned.stdout
-    assert run_bootstrap(source, project, spy).stdout == "1.2.3\n"
+    (project / "notebooks").mkdir()
+    assert run_bootstrap(source, project / "notebooks", spy).stdout == "1.2.3\n"
     assert run_bootstrap(source, elsewhere, f"{spy}\nsys.path.insert(0, {str(project)!r})").stdout == "1.2.3\n"
 
 
