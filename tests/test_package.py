@@ -61,7 +61,10 @@ GRAPH = {name_of(path): imports_of(path) for path in FILES if name_of(path)}
 
 
 def public_objects():
-    """Return (dotted name, object) of every public module, class, function and method of the package."""
+    """Return (dotted name, object) of every public module, class, function and new method of the package.
+
+    A method that overrides one of a base class (Keras's ``call``) is documented there.
+    """
     found = []
     for module_name in GRAPH:
         if any(part.startswith("_") for part in module_name.split(".")):
@@ -74,8 +77,9 @@ def public_objects():
             if inspect.isclass(value) or inspect.isfunction(value):
                 found.append((f"{module_name}.{name}", value))
             if inspect.isclass(value):
-                methods = [(n, m) for n, m in vars(value).items() if inspect.isfunction(m) and not n.startswith("_")]
-                found += [(f"{module_name}.{name}.{n}", inspect.getattr_static(value, n)) for n, _ in methods]
+                inherited = {attribute for base in value.__mro__[1:] for attribute in vars(base)}
+                methods = [n for n, m in vars(value).items() if inspect.isfunction(m) and not n.startswith("_")]
+                found += [(f"{module_name}.{name}.{n}", getattr(value, n)) for n in methods if n not in inherited]
     return found
 
 
