@@ -249,7 +249,8 @@ def test_collapse_keeps_the_last_state_of_a_line(text, shown):
 @pytest.mark.parametrize(
     ("text", "is_path"),
     [
-        ("File /work/x/y.py", True),
+        ("File /home/x/y.py", True),
+        (f"File {notebook_source.__file__}", True),
         ("in '/tmp/a'", True),
         (r"C:\Users\me", True),
         ("ratio 3/4, course_lib/nets.py, https://host/home/page, ~/home/x", False),

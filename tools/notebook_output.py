@@ -21,7 +21,10 @@ TENSORFLOW_NOISE = re.compile(
 )
 MEMORY_ADDRESS = re.compile(r"<[\w.]+ .*at 0x[0-9a-f]{6,}>")  # differs from run to run and says nothing
 # Preceded by a letter or by another base64 character it is no path but part of a word or a picture.
-ABSOLUTE_PATH = re.compile(r"(?<![\w.+/=~:])(/(home|root|Users|tmp|private|var|work|usr|opt)/[\w.-]+|[A-Z]:\\Users\\)")
+PROJECT = re.escape(str(Path(__file__).resolve().parents[1]))
+ABSOLUTE_PATH = re.compile(
+    r"(?<![\w.+/=~:])(/(home|root|Users|tmp|private|var|mnt|usr|opt)/[\w.-]+|[A-Z]:\\Users\\|" + PROJECT + r"\b)"
+)
 
 
 def tidy(notebook, root):
