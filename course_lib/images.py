@@ -96,7 +96,9 @@ def resize(images, size):
     every feature distance measures the aliasing (Parmar et al., https://arxiv.org/abs/2104.11222).
     """
     images = images_uint8("images", images)
-    height, width = (size, size) if isinstance(size, int | np.integer) else tuple(size)
+    if isinstance(size, tuple | list) and len(size) != 2:
+        refuse("size", "an integer or (height, width)", size)
+    height, width = size if isinstance(size, tuple | list) else (size, size)
     shape = (integer("size", width, 1), integer("size", height, 1))
     resized = [np.asarray(_pillow(image).resize(shape, Image.Resampling.BICUBIC)) for image in images]
     return np.array(resized, np.uint8).reshape(len(images), shape[1], shape[0], images.shape[-1])
