@@ -3,6 +3,7 @@
 Nothing here touches the network except ``load_keras``. Sources and licences: DATA.md.
 """
 
+import hashlib
 import json
 import os
 import tempfile
@@ -11,27 +12,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from course_lib import _assets, _faces
 from course_lib import images as _images
 from course_lib._validate import choice, images_uint8, integer, number, refuse
 
-FASHION_NAMES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
+FASHION_NAMES = tuple("T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag".split()) + ("Ankle boot",)
 SPLITS = ("train", "test")
 FACES = {"train": 10_000, "test": 2_000}
 SPRITE_FACTORS = {"shape": 3, "hue": 10, "background_hue": 10, "size": 6, "angle": 24, "x": 16, "y": 16}
+_HEART_SCALE, _HEART_CENTRE = 1.67, 0.657
 
 
 class Fashion(NamedTuple):
@@ -74,7 +65,7 @@ def load_faces(split, size=64):
     """
     n = FACES[choice("split", split, SPLITS)]
     attributes = _draw_attributes(n, [2026, SPLITS.index(split)])
-    pictures = _cached(f"faces_{split}_{choice('size', size, _faces.SIZES)}", lambda: _faces.compose(attributes, size))
+    pictures = _cached_faces(split, attributes, choice("size", size, _faces.SIZES))
     return Faces(pictures, attributes, face_names())
 
 
@@ -121,15 +112,14 @@ def _works(folder):
     return works
 
 
-def _cached(name, make):
-    """Return ``make()``, or what an earlier call with the same atlas has stored in the user's cache folder."""
+def _cached_faces(split, attributes, size):
+    """Return the composed faces, from the user's cache folder if an earlier call has stored them there."""
     folder = Path(os.environ.get("COURSE_CACHE") or Path.home() / ".cache" / "neural-image-generation-course")
-    atlas = "".join(digest for file, digest in sorted(_assets.manifest().items()) if file.startswith("faces_atlas"))
-    path = folder / f"{name}_{atlas[:16]}.npy"
+    path = folder / f"faces_{split}_{size}_{_fingerprint(attributes, size)}.npy"
     try:
         return np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):  # not there, or damaged: compose and try to store it again
-        array = make()
+        array = _faces.compose(attributes, size)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
@@ -138,6 +128,15 @@ def _cached(name, make):
     except OSError:
         pass  # a read-only or full home: composing again costs some seconds
     return array
+
+
+def _fingerprint(attributes, size):
+    """Return 16 hexadecimal digits that change with anything a cached face depends on: atlas, code and labels."""
+    made_from = hashlib.sha256(_assets.manifest()[f"faces_atlas_{size}.npz"].encode())
+    made_from.update(Path(_faces.__file__).read_bytes())
+    for codes in attributes.values():
+        made_from.update(codes.astype(np.uint8).tobytes())
+    return made_from.hexdigest()[:16]
 
 
 # --- Procedural ------------------------------------------------------------------------------
@@ -198,12 +197,16 @@ def _draw_sprites(factors, size):
 
 
 def _heart(u, v):
-    """Signed distance to a heart: the lower wedge of a square on its corner, and two discs on its upper sides."""
-    u, v = abs(u), -(v - 0.75) / 1.25  # the point at the bottom, v upwards, sizes like the other shapes
-    lobe = np.hypot(u / 1.25 - 0.25, v - 0.75) - np.sqrt(2) / 4
-    nearest = np.maximum(u / 1.25 + v, 0) / 2
-    edge = np.minimum(np.hypot(u / 1.25, v - 1), np.hypot(u / 1.25 - nearest, v - nearest))
-    return 1.25 * np.where(u / 1.25 + v > 1, lobe, edge * np.sign(u / 1.25 - v))
+    """Signed distance to a heart: two sides of a square on its corner, with a half disc on each of the others.
+
+    Formula: https://iquilezles.org/articles/distfunctions2d/. Scaled to the area of the other shapes and moved so that
+    its centre of mass lies at the origin.
+    """
+    u, v = abs(u) / _HEART_SCALE, _HEART_CENTRE - v / _HEART_SCALE  # the formula's point is at (0, 0), its v upwards
+    lobe = np.hypot(u - 0.25, v - 0.75) - np.sqrt(2) / 4
+    nearest = np.maximum(u + v, 0) / 2
+    edge = np.minimum(np.hypot(u, v - 1), np.hypot(u - nearest, v - nearest))
+    return _HEART_SCALE * np.where(u + v > 1, lobe, edge * np.sign(u - v))
 
 
 def _hue(hue, saturation, value):
@@ -218,6 +221,7 @@ def _hue(hue, saturation, value):
 def load_folder(path, size):
     """Return every picture in a folder as uint8 (N, size, size, 3): centre square, antialiased, sorted by name.
 
+    Pictures are turned upright as their camera noted (EXIF), and transparent ones are laid on white.
     Files that cannot be read, or whose stated size is a decompression bomb, are skipped with one warning that names
     them. Raises ``ValueError`` if ``path`` is no folder or holds no readable picture.
     """
@@ -228,7 +232,7 @@ def load_folder(path, size):
     for file in sorted(f for f in folder.iterdir() if f.is_file() and not f.name.startswith(".")):
         try:
             pictures.append(_images.resize(_centre_square(file)[None], size)[0])
-        except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             skipped.append(f"{file.name} ({type(error).__name__})")
     if skipped:
         warnings.warn(f"Skipped {len(skipped)} unreadable files in {folder.name}: {', '.join(skipped)}", stacklevel=2)
@@ -242,12 +246,19 @@ def _centre_square(file):
         warnings.simplefilter("error", Image.DecompressionBombWarning)  # a bomb of the milder kind is refused too
         try:
             with Image.open(file) as image:
-                pixels = np.asarray(image.convert("RGB"))
+                pixels = np.asarray(_on_white(ImageOps.exif_transpose(image)))
         except Image.DecompressionBombWarning as error:
             raise Image.DecompressionBombError(str(error)) from error
     side = min(pixels.shape[:2])
     top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
     return pixels[top : top + side, left : left + side]
+
+
+def _on_white(image):
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
 
 
 def load_keras(name):
@@ -267,7 +278,8 @@ def load_keras(name):
 def pipeline(images, batch_size, seed=0, shuffle=True):
     """Return a ``tf.data.Dataset`` of float32 batches in [-1, 1] from uint8 images (N, H, W, C).
 
-    Shuffled anew each epoch, in an order fixed by ``seed``; the last incomplete batch is left out.
+    Shuffled anew each epoch, in an order fixed by ``seed`` and TensorFlow's global seed; the last incomplete batch is
+    left out.
     """
     import tensorflow as tf
 
