@@ -31,7 +31,7 @@ class Report:
     def rows(self):
         """Return (what, value, is fine) for each line of the report."""
         trains_on = self.devices[0] if self.devices else f"CPU, {self.cores} cores"
-        where = "Google Colab" if self.in_colab else platform.platform(terse=True)
+        where = "Google Colab" if self.in_colab else f"{platform.system()} {platform.machine()}"
         return [
             ("Machine", where, True),
             ("Python", self.python, True),

@@ -43,7 +43,10 @@ from course_lib import data, images, plots
 faces = data.load_faces("test", size=64)
 print("shape:", faces.images.shape, "  dtype:", faces.images.dtype)
 plots.image_grid(
-    faces.images[:24], columns=12, size=0.75, alt="Twenty-four cartoon faces with different hair, glasses, shirts and skin."
+    faces.images[:24],
+    columns=12,
+    size=0.75,
+    alt="Twenty-four cartoon faces with different hair, glasses, shirts and skin.",
 )
 
 # %% [markdown]
@@ -105,7 +108,10 @@ print(f"Different faces that the drawn parts allow: {distinct_faces:,}.")
 
 noise = np.random.default_rng(1).integers(0, 256, (8, 64, 64, 3), dtype=np.uint8)
 plots.image_grid(
-    noise, columns=8, size=0.9, alt="Eight pictures of random pixels: coloured noise without any shape, all looking alike."
+    noise,
+    columns=8,
+    size=0.9,
+    alt="Eight pictures of random pixels: coloured noise without any shape, all looking alike.",
 )
 
 # %% [markdown]
@@ -126,11 +132,15 @@ generator = zoo.load("faces-gan")
 card = zoo.card("faces-gan")
 d = generator.input_shape[-1]
 print(f"{card['what']}.")
-print(f"z has {d} numbers; the network has {card['parameters']:,}. Trained {card['minutes']} minutes on {card['hardware']}.")
+print(
+    f"z has {d} numbers; the network has {card['parameters']:,}. Trained {card['minutes']} minutes on {card['hardware']}."
+)
 
 z = np.random.default_rng(7).standard_normal((24, d)).astype(np.float32)
 drawn = images.to_uint8(np.asarray(generator(z, training=False)))
-plots.image_grid(drawn, columns=12, size=0.75, alt="Twenty-four faces drawn by the network, in the style of the training faces.")
+plots.image_grid(
+    drawn, columns=12, size=0.75, alt="Twenty-four faces drawn by the network, in the style of the training faces."
+)
 
 # %% [markdown]
 # Look closely: most are convincing, some have a smudged line or a half-drawn pair of glasses. We will measure how good they are rather than
@@ -230,7 +240,9 @@ for name, direction in zip(wanted, directions, strict=True):
 # large one. *Save PNG* writes the present picture to a file.
 
 # %%
-explorer = LatentExplorer(generator, directions=directions, names=list(wanted), coordinates=0, seed=7, title="Explore faces")
+explorer = LatentExplorer(
+    generator, directions=directions, names=list(wanted), coordinates=0, seed=7, title="Explore faces"
+)
 explorer.show()
 
 # %% [markdown]
