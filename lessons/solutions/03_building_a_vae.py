@@ -89,8 +89,8 @@ def effective_beta(reconstruction, kl, n_pixels, n_latent, kl_weight):
 checks.effective_beta(effective_beta)
 
 # %% [markdown]
-# **3b.** A popular book trains a VAE on faces of 128 × 128 × 3 pixels, scaled to $[0, 1]$, with 200 latent variables,
-# and with this loss:
+# **3b.** A widely copied VAE of faces multiplies a mean of squares by a "reconstruction factor". Take images of 128 ×
+# 128 × 3 pixels in $[0, 1]$, 200 latent variables and the factor 10,000:
 #
 # ```python reconstruction = 10_000 * tf.reduce_mean(tf.square(x - x_hat), axis=[1, 2, 3]) kl = -0.5 *
 # tf.reduce_sum(1 + logvar - tf.square(mean) - tf.exp(logvar), axis=1) loss = reconstruction + kl ```
@@ -267,6 +267,7 @@ plots.rate_distortion(rates, distortions, labels=[f"β = {beta}" for beta in res
 # The inequality holds for *minima* of the two losses, measured on the data they were trained on. After four epochs
 # the runs have not reached their minima, and the test images are other images; prices near the edges of the interval,
 # or a little outside, are what unfinished training looks like.
-#
+
+# %% [markdown]
 # ---
 # *Text and figures: CC BY 4.0. Code: Apache-2.0. Data and weights: see `DATA.md`.*
