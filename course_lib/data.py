@@ -18,7 +18,9 @@ from course_lib import _assets, _faces
 from course_lib import images as _images
 from course_lib._validate import choice, images_uint8, integer, number, refuse
 
-FASHION_NAMES = tuple("T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag".split()) + ("Ankle boot",)
+FASHION_NAMES = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
 SPLITS = ("train", "test")
 FACES = {"train": 10_000, "test": 2_000}
 SPRITE_FACTORS = {"shape": 3, "hue": 10, "background_hue": 10, "size": 6, "angle": 24, "x": 16, "y": 16}
