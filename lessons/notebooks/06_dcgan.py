@@ -23,7 +23,7 @@ import tensorflow as tf
 from IPython.display import Markdown
 from keras import layers
 
-from course_lib import callbacks, data, gan, images, losses, plots, runtime, zoo
+from course_lib import callbacks, data, gan, images, plots, runtime, zoo
 from course_lib.explore import LatentExplorer
 
 SEED = 0
@@ -80,7 +80,9 @@ objective = p[:, None] * np.log(answers) + q[:, None] * np.log1p(-answers)  # (p
 by_force = answers[objective.argmax(axis=1)]
 d_star = p / (p + q)
 inside = (d_star > 1e-3) & (d_star < 1 - 1e-3)
-print(f"largest difference between brute force and p/(p+q): {np.abs(by_force - d_star)[inside].max():.1e} (grid step 1e-4)")
+print(
+    f"largest difference between brute force and p/(p+q): {np.abs(by_force - d_star)[inside].max():.1e} (grid step 1e-4)"
+)
 assert np.abs(by_force - d_star)[inside].max() < 1.1e-4
 
 value = np.sum(p * np.log(d_star) + q * np.log1p(-d_star)) * dx
@@ -92,7 +94,9 @@ figure, axes = plots.canvas(7.5, 3)
 axes.plot(x_line, p, color=plots.COLOURS[0], linewidth=2, label="data $p$")
 axes.plot(x_line, q, "--", color=plots.COLOURS[1], linewidth=2, label="generator $q$")
 axes.plot(x_line, d_star, ":", color=plots.COLOURS[6], linewidth=2, label="$D^* = p/(p+q)$")
-axes.set(xlim=(-5, 5), xlabel="$x$", ylabel="density, or probability", title="The best discriminator weighs two densities")
+axes.set(
+    xlim=(-5, 5), xlabel="$x$", ylabel="density, or probability", title="The best discriminator weighs two densities"
+)
 axes.legend(frameon=False, fontsize=9, loc="upper right")
 figure.alt_text = (
     "A data density with two humps, a generator density with one broad hump, and the best discriminator: near 1 where "
@@ -136,7 +140,9 @@ a = tf.Variable([[float(np.log(0.01 / 0.99))]])  # D(fake) = 0.01
 with tf.GradientTape(persistent=True) as tape:
     saturating, non_saturating = -tf.reduce_mean(tf.nn.softplus(a)), generator_loss(a)
 slopes = [float(tape.gradient(loss, a)[0, 0]) for loss in (saturating, non_saturating)]
-print(f"derivatives at D = 0.01: saturating {slopes[0]:.4f}, non-saturating {slopes[1]:.4f}, ratio {slopes[1] / slopes[0]:.1f}")
+print(
+    f"derivatives at D = 0.01: saturating {slopes[0]:.4f}, non-saturating {slopes[1]:.4f}, ratio {slopes[1] / slopes[0]:.1f}"
+)
 assert np.allclose(slopes, [-0.01, -0.99], atol=1e-6)
 assert np.isclose(discriminator_loss(tf.zeros((4, 1)), tf.zeros((4, 1))), 2 * np.log(2))
 
@@ -192,7 +198,9 @@ keras.utils.set_random_seed(SEED)
 patient_g, patient_d = tutorial_generator(), tutorial_discriminator()
 d_weights_before = len(patient_d.trainable_variables)
 patient = tutorial_combined(patient_g, patient_d)
-print(f"generator {patient_g.count_params():,} weights, discriminator {patient_d.count_params():,}; it builds without an error.")
+print(
+    f"generator {patient_g.count_params():,} weights, discriminator {patient_d.count_params():,}; it builds without an error."
+)
 
 # %% [markdown]
 # It builds, so it must be right? Everything below is wrong with it. We state each requirement as a check, run it, and keep the
@@ -271,14 +279,20 @@ with tf.GradientTape(persistent=True) as tape:
     exact = tf.nn.softplus(-grid)[:, 0]
 gradients = {name: tape.gradient(loss, grid)[:, 0].numpy() for name, loss in (("clipped", clipped), ("exact", exact))}
 at = int(np.argmin(np.abs(grid.numpy()[:, 0] + 20)))
-print(f"a real image with logit −20: from the probability, loss {clipped[at]:.3f} and gradient {gradients['clipped'][at]:.3f};")
-print(f"                             from the logit,       loss {exact[at]:.3f} and gradient {gradients['exact'][at]:.3f}")
+print(
+    f"a real image with logit −20: from the probability, loss {clipped[at]:.3f} and gradient {gradients['clipped'][at]:.3f};"
+)
+print(
+    f"                             from the logit,       loss {exact[at]:.3f} and gradient {gradients['exact'][at]:.3f}"
+)
 assert gradients["clipped"][at] == 0
 assert np.isclose(gradients["exact"][at], -1)
 assert np.isclose(np.max(clipped), -np.log(1e-7), atol=0.01)
 
 figure, axes = plots.canvas(7, 3)
-axes.plot(grid.numpy()[:, 0], clipped.numpy(), color=plots.COLOURS[1], linewidth=2, label="cross-entropy of the probability")
+axes.plot(
+    grid.numpy()[:, 0], clipped.numpy(), color=plots.COLOURS[1], linewidth=2, label="cross-entropy of the probability"
+)
 axes.plot(grid.numpy()[:, 0], exact.numpy(), "--", color=plots.COLOURS[0], linewidth=2, label="softplus of the logit")
 axes.set(xlabel="logit of a real image", ylabel="loss (nats)", title="Beyond −16 the clipped loss is flat")
 axes.legend(frameon=False, fontsize=9)
@@ -353,7 +367,9 @@ def check_discriminator_can_move(discriminator):
     before = fingerprint(discriminator)
     if weights:
         keras.optimizers.SGD(0.01).apply(tape.gradient(loss, weights), weights)
-    return fingerprint(discriminator) != before, f"{len(weights)} trainable arrays; a step changes weights: {fingerprint(discriminator) != before}"
+    return fingerprint(
+        discriminator
+    ) != before, f"{len(weights)} trainable arrays; a step changes weights: {fingerprint(discriminator) != before}"
 
 
 examine("the discriminator can be trained", "patient", check_discriminator_can_move(patient_d))
@@ -410,7 +426,10 @@ def check_slope(*networks):
 def check_batchnorm_memory(generator):
     momenta = [layer.momentum for layer in generator.layers if isinstance(layer, layers.BatchNormalization)]
     left = max(momenta, default=0.0) ** STEPS_PER_EPOCH
-    return left < 0.01, f"after one epoch of {STEPS_PER_EPOCH} steps, {left:.1%} of the running statistics is still the initial guess"
+    return (
+        left < 0.01,
+        f"after one epoch of {STEPS_PER_EPOCH} steps, {left:.1%} of the running statistics is still the initial guess",
+    )
 
 
 examine("LeakyReLU has the paper's slope, 0.2", "patient", check_slope(patient_g, patient_d))
@@ -434,9 +453,11 @@ def overlap_counts(kernel, stride):
     return [int(np.ceil((kernel - o) / stride)) for o in range(stride)]
 
 
-def overlap_measured(kernel, stride, n=9):
+def overlap_measured(kernel, stride, n=12):
     """The same by experiment: a transposed convolution of ones, applied to ones (interior of the result)."""
-    layer = layers.Conv2DTranspose(1, kernel, strides=stride, padding="valid", use_bias=False, kernel_initializer="ones")
+    layer = layers.Conv2DTranspose(
+        1, kernel, strides=stride, padding="valid", use_bias=False, kernel_initializer="ones"
+    )
     out = np.asarray(layer(np.ones((1, n, n, 1), np.float32)))[0, ..., 0]
     start = stride * (kernel // stride + 1)
     return out[start : start + 6 * stride, start : start + 6 * stride]
@@ -449,7 +470,9 @@ for each, (kernel, stride) in zip(axes, settings, strict=True):
     expected = np.multiply.outer(np.resize(counts, 12), np.resize(counts, 12))
     assert sorted(np.unique(measured)) == sorted(np.unique(expected)), "formula and experiment disagree"
     each.imshow(measured, cmap="gray", vmin=0, vmax=9)
-    each.set(title=f"kernel {kernel}, stride {stride}: {sorted({int(v) for v in measured.ravel()})}", xticks=[], yticks=[])
+    each.set(
+        title=f"kernel {kernel}, stride {stride}: {sorted({int(v) for v in measured.ravel()})}", xticks=[], yticks=[]
+    )
     each.grid(False)
     print(f"kernel {kernel}, stride {stride}: {counts} in one dimension, {sorted(np.unique(expected).tolist())} in two")
 figure.suptitle("Number of inputs that meet at each output pixel", fontsize=11)
@@ -524,7 +547,12 @@ examine(
     (getattr(patient, "optimizer", None) is not None, "no optimizer, no loss and no loop in the whole tutorial"),
 )
 untrained = np.asarray(patient_g(z_100[:8], training=True))
-plots.image_grid(untrained, columns=8, size=0.9, alt="Eight outputs of the untrained tutorial generator: grey texture with a fine regular grain.")
+plots.image_grid(
+    untrained,
+    columns=8,
+    size=0.9,
+    alt="Eight outputs of the untrained tutorial generator: grey texture with a fine regular grain.",
+)
 
 # %% [markdown]
 # ## 3 · The repair: two networks
@@ -732,7 +760,11 @@ examine("the shape argument is used", "repaired", check_shape_argument(repaired_
 examine("LeakyReLU has the paper's slope, 0.2", "repaired", check_slope(repaired_g, repaired_d))
 examine("BatchNorm's statistics are learned within an epoch", "repaired", check_batchnorm_memory(repaired_g))
 examine("transposed convolutions overlap evenly", "repaired", check_overlap(repaired_g))
-examine("there is a training step", "repaired", (moves["D step"]["D"] == 1 and moves["G step"]["G"] == 1, "both networks move, each in its own half"))
+examine(
+    "there is a training step",
+    "repaired",
+    (moves["D step"]["D"] == 1 and moves["G step"]["G"] == 1, "both networks move, each in its own half"),
+)
 
 both = {name: row for name, row in FINDINGS.items() if "repaired" in row}
 assert not any(row["patient"][0] for row in FINDINGS.values()), "each requirement must fail on the patient"
@@ -756,7 +788,9 @@ model = new_dcgan((SIZE, SIZE, 3), WIDTH)
 steps = len(dataset)
 film = callbacks.SampleGrid(n=32, columns=8, every=max(1, steps * EPOCHS // 12), unit="step", seed=1)
 
-record = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: history.append({k: float(v) for k, v in logs.items()}))
+record = keras.callbacks.LambdaCallback(
+    on_train_batch_end=lambda batch, logs: history.append({k: float(v) for k, v in logs.items()})
+)
 history = []
 _ = model.fit(dataset, epochs=EPOCHS, shuffle=False, callbacks=[film, record], verbose=2)  # the dataset shuffles
 
@@ -773,7 +807,11 @@ plots.show(
 frames = [film.frames[i] for i in (0, len(film.frames) // 3, -1)]
 titles = [film.labels[i] for i in (0, len(film.frames) // 3, -1)]
 plots.image_grid(
-    np.stack(frames), columns=3, size=2.2, titles=titles, alt="The grid at the start, after a third of the training and at the end."
+    np.stack(frames),
+    columns=3,
+    size=2.2,
+    titles=titles,
+    alt="The grid at the start, after a third of the training and at the end.",
 )
 
 # %% [markdown]
@@ -846,7 +884,11 @@ for name, fact in facts.items():
 z = np.random.default_rng(11).standard_normal((24, generator.input_shape[-1])).astype(np.float32)
 shipped = images.to_uint8(np.asarray(generator(z, training=False)))
 plots.side_by_side(
-    {"your run": images.resize(images.to_uint8(np.asarray(model.sample(12, seed=3))), 64), "shipped": shipped[:12], "real": faces.images[:12]},
+    {
+        "your run": images.resize(images.to_uint8(np.asarray(model.sample(12, seed=3))), 64),
+        "shipped": shipped[:12],
+        "real": faces.images[:12],
+    },
     alt="Three rows of faces: the reader's short run, rough; the shipped generator's; and real training faces.",
 )
 
