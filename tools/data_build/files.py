@@ -16,13 +16,15 @@ CARD_FOLDERS = ("zoo", "lessons")
 def write_npz(path, arrays):
     """Write arrays as a ``.npz`` whose bytes depend on nothing but the arrays and the version of zlib."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w") as file:
+    unfinished = path.with_suffix(".part")  # a reader, or a kill half-way, never meets half a file
+    with zipfile.ZipFile(unfinished, "w") as file:
         for name, array in arrays.items():
             member = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
             member.external_attr = 0o644 << 16
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
             file.writestr(member, buffer.getvalue(), zipfile.ZIP_DEFLATED, compresslevel=9)
+    unfinished.replace(path)
 
 
 def write_json(path, value):
