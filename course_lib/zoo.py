@@ -45,7 +45,8 @@ def load(name):
     Raises ``ValueError`` for an unknown name and ``AssetError`` for missing, damaged or unfitting weights.
     """
     facts = card(name)
-    arrays = _assets.read_npz(f"zoo/{name}.npz", facts["sha256"], rebuild=f"python tools/train_zoo.py {name}")
+    tool = "train_zoo" if "training" in facts else "build_data"  # weights trained here, or converted from a package
+    arrays = _assets.read_npz(f"zoo/{name}.npz", facts["sha256"], rebuild=f"python tools/{tool}.py {name}")
     model = BUILDERS[facts["builder"]](**facts["arguments"])
     stored = [arrays[key].astype(np.float32) for key in sorted(arrays)]
     expected = [tuple(weight.shape) for weight in model.weights]

@@ -71,7 +71,7 @@ RECIPES = {
         what="Variational autoencoder of faces, Gaussian likelihood with one learned variance, β = 1",
         kind="vae",
         data="faces",
-        epochs=12,
+        epochs=11,
         batch_size=64,
         learning_rate=1e-3,
         arguments={"image_shape": (64, 64, 3), "latent_dim": 64, "width": 16, "likelihood": "gaussian", "beta": 1.0},
