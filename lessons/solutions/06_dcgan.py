@@ -1,0 +1,329 @@
+# %% [markdown]
+# # Exercises 06 · DCGAN: the parts that must be right
+#
+# Six tasks, 60 to 90 minutes: from one line to a diagnosis. They belong to `notebooks/06_dcgan.ipynb`.
+#
+# Replace each `raise NotImplementedError(...)` by your solution and run the cell below it. A check either says
+# `Passed`, or says what it called, what it expected and what came back, with a hint if it recognises the mistake.
+# Checks test *properties* on cases of their own, so any correct solution passes. Task 4 uses your losses of task 2,
+# and task 6 trains with your steps of task 4.
+#
+# Notation as in the lesson: $G$ generator, $D$ discriminator, which returns logits; $\sigma$ sigmoid; natural
+# logarithms.
+
+# %%
+import keras
+import numpy as np
+import tensorflow as tf
+
+from course_lib import checks, plots, runtime
+from course_lib.checks import toy_game
+
+runtime.setup(0)
+
+# %% [markdown]
+# ## Task 1 · Images in the generator's range
+#
+# A generator that ends in tanh draws in $[-1, 1]$. Bring the data there.
+#
+# - `u`: NumPy array of images, `(N, H, W, C)`, type `uint8`, values 0 to 255
+# - returns: the same shape, type `float32`, values in $[-1, 1]$: 0 becomes exactly −1, and 255 exactly 1
+# - worked number: 51 becomes `-0.6`
+
+
+# %%
+def to_generator_range(u):
+    """uint8 images (N, H, W, C) in [0, 255] -> float32 images in [-1, 1]."""
+    ### BEGIN SOLUTION
+    return u.astype(np.float32) / 127.5 - 1
+    ### END SOLUTION
+
+
+# %%
+checks.to_generator_range(to_generator_range)
+
+# %% [markdown]
+# ## Task 2 · Two losses from logits
+#
+# **2a.** Write the discriminator's loss in the original game,
+#
+# $$L_D = -\mathbb E\big[\log \sigma(D(x))\big] - \mathbb E\big[\log\big(1 - \sigma(D(G(z)))\big)\big],$$
+#
+# with means over the batch in place of expectations. It must stay finite and exact for logits such as ±1000, which
+# an overconfident $D$ does produce.
+#
+# - `real_logits`, `fake_logits`: tensors `(N, 1)`, any real numbers
+# - returns: a scalar tensor, 0 or more
+# - worked number: if all logits are 0, the answer is $2\ln 2 = 1.3863$
+
+
+# %%
+def discriminator_loss(real_logits, fake_logits):
+    """−E[log σ(real)] − E[log(1 − σ(fake))]: two tensors (N, 1) -> scalar."""
+    ### BEGIN SOLUTION
+    # −log σ(a) = log(1 + e^(−a)) and −log(1 − σ(a)) = log(1 + e^a), and softplus computes log(1 + e^a) safely.
+    return tf.reduce_mean(tf.nn.softplus(-real_logits)) + tf.reduce_mean(tf.nn.softplus(fake_logits))
+    ### END SOLUTION
+
+
+# %%
+checks.discriminator_loss(discriminator_loss)
+
+# %% [markdown]
+# **2b.** Write the *non-saturating* loss of the generator, $L_G = -\mathbb E\big[\log \sigma(D(G(z)))\big]$.
+#
+# - `fake_logits`: a tensor `(N, 1)`
+# - returns: a scalar tensor, 0 or more
+# - worked number: if all logits are 2, the answer is `0.1269`
+
+
+# %%
+def generator_loss(fake_logits):
+    """−E[log σ(fake)]: tensor (N, 1) -> scalar."""
+    ### BEGIN SOLUTION
+    return tf.reduce_mean(tf.nn.softplus(-fake_logits))
+    ### END SOLUTION
+
+
+# %%
+checks.generator_loss(generator_loss)
+
+# %% [markdown]
+# ## Task 3 · Why the old generator drew checkerboards
+#
+# **3a.** In one dimension, a transposed convolution with `kernel` taps and stride `stride` lets input $j$ write to the
+# output pixels $j \cdot$ `stride` $+\, k$ with $k = 0, 1, \dots,$ `kernel` $- 1$. Far from the border, the number of taps
+# that reach pixel $i$ depends only on $i$ modulo `stride`. Count them.
+#
+# - `kernel`, `stride`: positive integers
+# - returns: a list of `stride` integers; number $r$ counts the taps that reach the pixels $i$ with
+#   $i \bmod$ `stride` $= r$
+# - worked number: `overlap_counts(3, 2)` is `[2, 1]`
+
+
+# %%
+def overlap_counts(kernel, stride):
+    """Taps that reach each interior pixel of one period: two integers -> list of ``stride`` integers."""
+    ### BEGIN SOLUTION
+    # Pixel i is reached by the taps k with k = i modulo stride.
+    return [len(range(r, kernel, stride)) for r in range(stride)]
+    ### END SOLUTION
+
+
+# %%
+checks.overlap_counts(overlap_counts)
+
+# %% [markdown]
+# **3b.** Return the smallest kernel size of at least `at_least` for which all these counts are equal.
+#
+# - `stride`, `at_least`: positive integers
+# - returns: an integer
+# - worked number: `even_kernel(2, 5)` is `6`
+
+
+# %%
+def even_kernel(stride, at_least):
+    """The smallest kernel size ≥ at_least without uneven overlap: two integers -> integer."""
+    ### BEGIN SOLUTION
+    return stride * -(-at_least // stride)  # −(−a // b) rounds a / b up
+    ### END SOLUTION
+
+
+# %%
+checks.even_kernel(even_kernel)
+
+# %% [markdown]
+# In two dimensions the counts of rows and columns multiply. Here two layers of Keras with all weights 1 are given an
+# image of ones; an even grey means no checkerboard.
+
+# %%
+tiles = []
+for kernel in (5, even_kernel(2, 5)):
+    options = {"strides": 2, "padding": "same", "use_bias": False, "kernel_initializer": "ones"}
+    drawn = keras.layers.Conv2DTranspose(1, kernel, **options)(np.ones((1, 14, 14, 1), np.float32))[:, 6:-6, 6:-6]
+    print(f"kernel {kernel}, stride 2: interior values {np.unique(drawn).tolist()}")
+    tiles.append(drawn / 5 - 1.3)  # 4 to 9 become -0.5 to 0.5
+alt = (
+    f"Two squares drawn with stride 2: a checkerboard of three greys with kernel 5, one even grey with kernel {kernel}."
+)
+plots.image_grid(np.concatenate(tiles), columns=2, titles=["kernel 5", f"kernel {kernel}"], size=1.6, alt=alt)
+
+# %% [markdown]
+# ## Task 4 · One step, one mover
+#
+# **4a.** Write one training step of the discriminator: compute `discriminator_loss` on a batch of real images and on
+# fakes made from `z`, and let `optimizer` move $D$, and nothing but $D$, once. Use `tf.GradientTape`;
+# `optimizer.apply(gradients, variables)` takes two lists. Both networks must stay trainable.
+#
+# - `generator`: z `(N, d)` → images; `discriminator`: images → logits `(N, 1)`; both are Keras models
+# - `optimizer`: a Keras optimizer for $D$; `real`: tensor of images; `z`: tensor `(N, d)`
+# - returns: the loss before the step, a scalar tensor
+# - worked number: for a $D$ that says 0 to everything, the returned loss is `1.3863`
+
+
+# %%
+def d_step(generator, discriminator, optimizer, real, z):
+    """One step of D on real images and on the fakes of z; return its loss."""
+    ### BEGIN SOLUTION
+    fake = generator(z, training=True)  # outside the tape: no gradient of G is needed here
+    with tf.GradientTape() as tape:
+        loss = discriminator_loss(discriminator(real, training=True), discriminator(fake, training=True))
+    variables = discriminator.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return loss
+    ### END SOLUTION
+
+
+# %%
+checks.discriminator_step(d_step)
+
+# %% [markdown]
+# **4b.** Now one step of the generator with `generator_loss`, on the fakes of `z`. Gradients pass *through* $D$;
+# only $G$ moves.
+#
+# - arguments as in 4a, without real images; `optimizer` is that of $G$
+# - returns: the loss before the step, a scalar tensor
+# - worked number: for a $D$ that says 2 to everything, the returned loss is `0.1269`
+
+
+# %%
+def g_step(generator, discriminator, optimizer, z):
+    """One step of G on the fakes of z; return its loss."""
+    ### BEGIN SOLUTION
+    with tf.GradientTape() as tape:  # the fakes must be made inside: they are the way back to G
+        loss = generator_loss(discriminator(generator(z, training=True), training=True))
+    variables = generator.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return loss
+    ### END SOLUTION
+
+
+# %%
+checks.generator_step(g_step)
+
+# %% [markdown]
+# ## Task 5 · An average that forgets its youth
+#
+# The course samples from an exponential moving average (EMA) of the generator's weights. Write its update for one
+# array of weights: keep the share $\delta_t$ of the average and add the share $1 - \delta_t$ of the new value. A fixed
+# `decay` of 0.999 would remember the random start for thousands of steps, so it is warmed up:
+#
+# $$\delta_t = \min\Big(\texttt{decay}, \frac{1 + t}{10 + t}\Big).$$
+#
+# - `average`, `value`: NumPy arrays of one shape; `decay`: a number in $[0, 1)$; `step`: the integer $t \ge 0$
+# - returns: the new average, the same shape
+# - worked number: `moving_average(0.0, 1.0, 0.999, 0)` is `0.9`, and for step 8 it is `0.5`
+
+
+# %%
+def moving_average(average, value, decay, step):
+    """The average after one more value, with the decay warmed up: arrays of one shape -> array."""
+    ### BEGIN SOLUTION
+    kept = min(decay, (1 + step) / (10 + step))
+    return kept * average + (1 - kept) * value
+    ### END SOLUTION
+
+
+# %%
+checks.moving_average(moving_average)
+
+# %% [markdown]
+# What the warm-up buys: a weight that starts at 3, far from where training takes it (1, with noise), and its average.
+
+# %%
+noisy = 1 + 0.4 * np.random.default_rng(0).normal(size=600) + 2 * np.exp(-np.arange(600) / 20)
+warm, cold = [3.0], [3.0]
+for step, value in enumerate(noisy):
+    warm.append(moving_average(warm[-1], value, 0.99, step))
+    cold.append(0.99 * cold[-1] + 0.01 * value)
+plots.curves(
+    {"weight": noisy, "average, fixed decay": cold[1:], "average, warmed up": warm[1:]},
+    xlabel="training step",
+    ylabel="value of one weight",
+)
+
+# %% [markdown]
+# ## Task 6 · Read the curves, name the fault, treat it
+#
+# A GAN on points in the plane is small enough to train in seconds, with *your* `d_step` and `g_step`. The data are four
+# clouds of points; $G$ ends in tanh, as always. Three runs follow. Their settings are hidden, and not all of them are
+# sick. From left to right: the losses; $D$'s accuracy, and the spread of the samples as a share of the data's; the
+# mean logits of real and generated points; the points themselves after training.
+
+# %%
+runs = {number: toy_game.play(number, d_step, g_step) for number in (1, 2, 3)}
+for number, run in runs.items():
+    plots.show(toy_game.panel(run, f"Run {number}"))
+
+# %% [markdown]
+# **6a.** What do you see in each run? Give a dictionary with a letter for each of the runs 1, 2 and 3.
+#
+# - **a** a balanced game: nothing is wrong
+# - **b** mode collapse: all samples are alike, and the data are within $G$'s reach
+# - **c** a range mismatch: the data lie where $G$ cannot go
+# - **d** a blind discriminator, which has learned nothing and teaches nothing
+#
+# Worked form: `{1: "d", 2: "d", 3: "d"}`
+
+# %%
+### BEGIN SOLUTION
+diagnosis = {1: "c", 2: "a", 3: "b"}
+### END SOLUTION
+diagnosis
+
+# %%
+checks.diagnosis(diagnosis)
+
+# %% [markdown] tags=["solution"]
+# Run 1: $D$ is always right and its logits are tens apart, because one look at the range is enough: compare the axes
+# of the last picture with the reach of tanh. Runs 2 and 3 have much the same losses: *the losses do not tell a
+# balanced game from a collapse*. The spread and the points do.
+
+# %% tags=["solution"]
+for number in (2, 3):
+    means = {name: np.mean(values[-15:]) for name, values in runs[number].curves.items()}
+    print(
+        f"run {number}, mean of the last 750 steps: " + ", ".join(f"{name} {mean:.2f}" for name, mean in means.items())
+    )
+    assert abs(means["D's loss"] - 2 * np.log(2)) < 0.25
+
+# %% [markdown]
+# **6b.** Choose one treatment for each run:
+#
+# - **p** leave it as it is
+# - **q** convert the data: divide by 127.5, subtract 1
+# - **r** a slower generator: a tenth of its learning rate
+# - **s** a slower discriminator: a tenth of its learning rate
+# - **t** patience: three times as many steps
+
+# %%
+### BEGIN SOLUTION
+remedy = {1: "q", 2: "p", 3: "r"}
+### END SOLUTION
+remedy
+
+# %%
+checks.remedy(remedy)
+
+# %% [markdown]
+# Now the proof: the sick runs again, treated. Try the other letters too, they are instructive.
+
+# %%
+for number in (1, 3):
+    treated = toy_game.play(number, d_step, g_step, remedy[number])
+    plots.show(toy_game.panel(treated, f"Run {number} with treatment {remedy[number]}"))
+
+# %% [markdown]
+# **Think further** (no check). Treatment **s** on run 3 makes both losses nearly flat, at $2\ln 2$ and $\ln 2$. Predict what
+# the spread and the points will look like, then run it.
+
+# %% tags=["solution"]
+plots.show(toy_game.panel(toy_game.play(3, d_step, g_step, "s"), "Run 3 with treatment s"))
+
+# %% [markdown] tags=["solution"]
+# A slower $D$ follows even less: $G$ moves its single point away before $D$ has learned where it is, so the logits
+# stay near 0 and both losses look like balance while the samples remain alike. Losses of a GAN measure the game, not
+# the pictures.
+#
+# ---
+# *Text and figures: CC BY 4.0. Code: Apache-2.0. Data and weights: see `DATA.md`.*
