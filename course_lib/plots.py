@@ -16,6 +16,8 @@ from course_lib import images as _images
 from course_lib._validate import array, refuse
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
+# Ten classes need two more; yellow comes last, being the hardest to see on white.
+CLASS_COLOURS = [*COLOURS[:7], "#882255", "#999999", COLOURS[7]]
 MARKERS = "os^DvPX*<>"
 STYLES = ["-", "--", "-.", ":"]
 GREY = "#666666"
@@ -203,7 +205,7 @@ def draw_points(axes, points, labels=None, names=None):
         refuse("names", f"at least {classes.max() + 1} names", f"{len(names)} names")
     shown = [str(c) if names is None else str(names[c]) for c in classes]
     for c, name in zip(classes, shown, strict=True):
-        style = {"color": COLOURS[c % len(COLOURS)], "marker": MARKERS[c % len(MARKERS)]}
+        style = {"color": CLASS_COLOURS[c % len(CLASS_COLOURS)], "marker": MARKERS[c % len(MARKERS)]}
         axes.scatter(*points[labels == c].T, s=9, alpha=0.7, linewidths=0, label=name, **style)
     axes.set_aspect("equal", adjustable="datalim")
     return shown

@@ -6,6 +6,7 @@ draws a cursor on them.
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.patheffects import withStroke
 from PIL import Image, ImageDraw
 
 from course_lib import images as _images
@@ -145,8 +146,10 @@ class BetaDial(Explorer):
         record = self.records[k]
         ratios = [1.15, *([0.8] if self._decoders else []), 1, 1.1]
         figure, axes = plots.canvas(3.1 * sum(ratios), 3.5, columns=len(ratios), width_ratios=ratios)
+        figure.get_layout_engine().set(wspace=0.06)
         cloud, *middle, samples, curve = axes
         _draw_cloud(cloud, record["codes"], record["labels"], self.names, self._reach, f"Codes, β = {record['beta']:g}")
+        _name_classes(cloud, record["codes"], record["labels"], self.names)
         for axis in middle:
             _blank(axis, "Decoded at the cursor")
         _blank(samples, "Samples")
@@ -173,6 +176,15 @@ def _draw_cloud(axes, codes, labels, names, reach, title):
     axes.set_aspect("equal", adjustable="box")
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="$z_1$", ylabel="$z_2$")
     axes.set_title(title, fontsize=10)
+
+
+def _name_classes(axes, codes, labels, names):
+    """Write each class's name at the median of its codes: beside four panels there is no room for a legend."""
+    codes, labels = np.asarray(codes), np.asarray(labels)
+    for c in np.unique(labels):
+        place = np.median(codes[labels == c], axis=0)
+        text = axes.text(*place, str(c) if names is None else names[c], fontsize=8, ha="center", va="center")
+        text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
 
 
 def _blank(axes, title):
