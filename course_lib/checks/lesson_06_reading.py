@@ -154,7 +154,9 @@ def diagnosis(answers):
         3: [
             Mistake("a balanced game", "a", "How many different samples do you see?"),
             Mistake("a range that G cannot reach", "c", "The data lie inside [−1, 1] here. Look at the spread."),
-            Mistake("a blind D", "d", "A blind D does not react. Do its curves stand still?"),
+            Mistake(
+                "a blind D", "d", "Its logits follow every move of G: it does react. What is wrong with the samples?"
+            ),
         ],
     }
     _judge_runs("the diagnosis", answers, {1: "c", 2: "a", 3: "b"}, mistakes)

@@ -16,7 +16,7 @@ BATCH, STEPS, ROUNDS = 128, 50, 30
 RUNS = {
     1: {"pixels": True, "g_rate": 1e-3, "d_rate": 1e-3},
     2: {"pixels": False, "g_rate": 1e-3, "d_rate": 1e-3},
-    3: {"pixels": False, "g_rate": 5e-3, "d_rate": 5e-4},
+    3: {"pixels": False, "g_rate": 5e-3, "d_rate": 2e-4},
 }
 REMEDIES = ("p", "q", "r", "s", "t")
 
@@ -83,9 +83,9 @@ def panel(run, title):
             each.plot(steps, values, plots.STYLES[k], color=plots.COLOURS[k], label=name)
         each.set(xlabel="training step", ylabel=label)
         each.legend(frameon=False, fontsize=9)
-    axes[0].set_ylim(bottom=0)
-    axes[0].axhline(2 * np.log(2), color=plots.GREY, linestyle=":")
-    axes[0].annotate("2 ln 2", (0, 2 * np.log(2)), color=plots.GREY, fontsize=9, va="bottom")
+    axes[0].axhline(2 * np.log(2), color=plots.GREY, linestyle=":", label="2 ln 2")
+    axes[0].legend(frameon=False, fontsize=9)
+    axes[0].set_ylim(0, max(axes[0].get_ylim()[1], 2))
     axes[1].set_ylim(-0.05, 1.35)
     # On a scale of hundredths the noise of a balanced game would look like a fight.
     low, high = axes[2].get_ylim()

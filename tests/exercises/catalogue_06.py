@@ -264,7 +264,7 @@ CATALOGUE = [
             "run 2 blind": (FAULTS | {2: "d"}, "how did the samples get"),
             "run 3 balanced": (FAULTS | {3: "a"}, "How many different samples"),
             "run 3 out of range": (FAULTS | {3: "c"}, "lie inside [−1, 1]"),
-            "run 3 blind": (FAULTS | {3: "d"}, "Do its curves stand still"),
+            "run 3 blind": (FAULTS | {3: "d"}, "What is wrong with the samples"),
             "one answer": ("c", "answer of its own"),
         },
     ),
