@@ -168,13 +168,13 @@ def remedy(answers):
     mistakes = {
         1: [
             Mistake("no treatment", "p", "None of these samples could be taken for data."),
-            Mistake("a slower generator", "r", "This generator is late already."),
+            Mistake("a change of pace", "r", "At which pace could a tanh reach these data?"),
             Mistake("a slower discriminator", "s", "It treats the symptom. Can any G with a tanh reach these data?"),
             Mistake("patience", "t", longer),
         ],
         2: [
             Mistake("a conversion", "q", "Read the axes of the scatter: in which interval do these data lie?"),
-            Mistake("a slower generator", "r", "Which number of this run would be better afterwards?"),
+            Mistake("a change of pace", "r", "Which number of this run would be better afterwards?"),
             Mistake("a slower discriminator", "s", "D is not ahead here."),
             Mistake("patience", "t", longer),
         ],

@@ -292,7 +292,7 @@ for number in (2, 3):
 #
 # - **p** leave it as it is
 # - **q** convert the data: divide by 127.5, subtract 1
-# - **r** a slower generator: a tenth of its learning rate
+# - **r** the same learning rate, 0.001, for both players
 # - **s** a slower discriminator: a tenth of its learning rate
 # - **t** patience: three times as many steps
 
@@ -314,20 +314,20 @@ for number in (1, 3):
     plots.show(toy_game.panel(treated, f"Run {number} with treatment {remedy[number]}"))
 
 # %% [markdown] tags=["solution"]
-# Treated, run 1 *is* run 2: the same seed, settings and data. In run 3 the generator's learning rate was 25 times the
+# Treated, both are run 2: the same seed, settings and data. In run 3 the generator's learning rate was 25 times the
 # discriminator's, so that $G$ could move all its samples to wherever $D$ had last believed them.
 
 # %% [markdown]
-# **Think further** (no check). Treatment **s** on run 3 makes both losses nearly flat, at $2\ln 2$ and $\ln 2$. Predict what
-# the spread and the points will look like, then run it.
+# **Think further** (no check). Treatment **s** on run 3 slows $D$ down even more. Predict the losses, the spread and the
+# points, then run it.
 
 # %% tags=["solution"]
 plots.show(toy_game.panel(toy_game.play(3, d_step, g_step, "s"), "Run 3 with treatment s"))
 
 # %% [markdown] tags=["solution"]
-# A slower $D$ follows even less: $G$ moves its single point away before $D$ has learned where it is, so the logits
-# stay near 0 and both losses look like balance while the samples remain alike. Losses of a GAN measure the game, not
-# the pictures.
-#
+# A slower $D$ follows even less: the samples stay alike, while its loss wanders around $2\ln 2$ as before. The losses
+# of a GAN measure the game, not the pictures.
+
+# %% [markdown]
 # ---
 # *Text and figures: CC BY 4.0. Code: Apache-2.0. Data and weights: see `DATA.md`.*

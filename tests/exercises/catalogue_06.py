@@ -273,10 +273,10 @@ CATALOGUE = [
         REMEDIES,
         {
             "run 1 left alone": (REMEDIES | {1: "p"}, "could be taken for data"),
-            "run 1 slower G": (REMEDIES | {1: "r"}, "late already"),
+            "run 1 equal rates": (REMEDIES | {1: "r"}, "At which pace"),
             "run 1 slower D": (REMEDIES | {1: "s"}, "treats the symptom"),
             "run 2 converted": (REMEDIES | {2: "q"}, "Read the axes"),
-            "run 2 slower G": (REMEDIES | {2: "r"}, "would be better afterwards"),
+            "run 2 equal rates": (REMEDIES | {2: "r"}, "would be better afterwards"),
             "run 2 slower D": (REMEDIES | {2: "s"}, "not ahead here"),
             "run 2 longer": (REMEDIES | {2: "t"}, "on its way to something better"),
             "run 3 left alone": (REMEDIES | {3: "p"}, "is no distribution"),
