@@ -40,7 +40,7 @@ def main():
     """Print one line per decoder and number of neighbours."""
     print(f"{'decoder':36}{'neighbours':>11}{'median ms':>11}{'p95 ms':>9}{'goal ms':>9}")
     for name, decoder in decoders():
-        for neighbours in (0, 8):
+        for neighbours in (0, 4):
             explorer = explore.LatentExplorer(decoder, neighbours=neighbours)
             size = explorer.picture(explorer.values()).shape[0]
             times = milliseconds_per_move(explorer)

@@ -32,7 +32,7 @@ class LatentExplorer(Explorer):
         names=None,
         scale=1.0,
         coordinates=3,
-        neighbours=8,
+        neighbours=4,
         seed=0,
         title="",
     ):
