@@ -211,7 +211,7 @@ def _dead_share(network, inputs):
     outputs = [layer.output for layer in network.layers if _is_relu(layer)]
     if not outputs:
         return 0.0
-    values = keras.Model(network.input, outputs)(inputs, training=False)
+    values = keras.Model(network.inputs[0], outputs)(inputs, training=False)
     silent = [np.max(v, axis=tuple(range(np.ndim(v) - 1))) <= 0 for v in (values if len(outputs) > 1 else [values])]
     return float(np.mean(np.concatenate(silent)))
 
