@@ -1,5 +1,7 @@
 """The derivations of lesson 06, each fault of its patient, and its training step against the library's."""
 
+import hashlib
+
 import keras
 import numpy as np
 import pytest
@@ -49,7 +51,7 @@ def codes():
 
 @pytest.fixture(scope="module")
 def lesson(real, codes):
-    space = {"np": np, "tf": tf, "keras": keras, "layers": layers, "SEED": 0}
+    space = {"hashlib": hashlib, "np": np, "tf": tf, "keras": keras, "layers": layers, "SEED": 0}
     return definitions("06_dcgan", WANTED, space | {"real_64": real, "z_100": codes, "STEPS_PER_EPOCH": 156})
 
 
@@ -104,6 +106,17 @@ def test_the_clipped_cross_entropy_has_no_gradient_where_it_is_most_wrong():
     assert float(tape.gradient(loss, logit)[0, 0]) == 0
 
 
+def test_keras_goes_back_to_the_logit_only_straight_behind_a_sigmoid():
+    """The safety net that hides the fault: if a release drops or widens it, the lesson's text has to change."""
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1, activation="sigmoid", kernel_initializer="ones")])
+    x, real = tf.constant([[-20.0]]), tf.ones((1, 1))
+    with tf.GradientTape(persistent=True) as tape:
+        straight = keras.losses.binary_crossentropy(real, model(x))
+        touched = keras.losses.binary_crossentropy(real, 1.0 * model(x))
+    slopes = [float(tape.gradient(loss, model.trainable_variables[1])[0]) for loss in (straight, touched)]
+    assert slopes == pytest.approx([-1, 0], abs=1e-6)
+
+
 # --- The faults: each check fails on the patient and holds after the repair -------------------------
 
 
@@ -148,6 +161,16 @@ def test_a_frozen_batchnorm_runs_in_inference_mode():
     assert abs(float(tf.reduce_mean(norm(batch, training=True)))) < 0.01
     norm.trainable = False
     assert float(tf.reduce_mean(norm(batch, training=True))) > 1
+
+
+def test_batchnorm_erases_the_shift_between_two_batches_and_shows_it_in_one():
+    norm = layers.BatchNormalization()
+    rng = np.random.default_rng(0)
+    real, fake = (tf.constant(rng.normal(mean, 1, (64, 4)), tf.float32) for mean in (3, -3))
+    apart = [float(tf.reduce_mean(norm(x, training=True))) for x in (real, fake)]
+    joined = norm(tf.concat([real, fake], axis=0), training=True)
+    assert apart == pytest.approx([0, 0], abs=0.01)
+    assert float(tf.reduce_mean(joined[:64] - joined[64:])) > 1.5
 
 
 def test_the_shape_argument(lesson):

@@ -17,6 +17,8 @@
 # **Exercises:** `exercises/06_dcgan.ipynb`, 45 to 90 minutes.
 
 # %%
+import hashlib
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -267,9 +269,9 @@ except ValueError as refusal:
 # %% [markdown]
 # ### Fault 2 · Probabilities where logits belong
 #
-# The discriminator ends in a sigmoid, and the usual loss for that is the cross-entropy of a probability. In `float32` a probability cannot come close to 0 or 1 without
-# becoming 0 or 1, so Keras clips it at $10^{-7}$. Beyond that the loss stands still at $-\ln 10^{-7} = 16.118$ and **its gradient is exactly zero**: the more wrong the network, the less it learns. From the logit
-# the same loss is softplus, which has no such limit.
+# The discriminator ends in a sigmoid, and the usual loss for that is the cross-entropy of a probability. A `float32` just below 1 comes in steps of $6\cdot10^{-8}$, so a confident $D(x)$ becomes
+# exactly 1 and $\log(1 - D(x))$ infinite. Keras therefore clips probabilities to $[10^{-7}, 1 - 10^{-7}]$. Beyond that the loss stands still at $-\ln 10^{-7} = 16.118$ and **its gradient is exactly zero**:
+# the more wrong the network, the less it learns. From the logit the same loss is softplus, which has no such limit.
 
 # %%
 grid = tf.Variable(np.linspace(-30, 30, 121).astype(np.float32)[:, None])
@@ -301,6 +303,33 @@ figure.alt_text = (
     "clipped loss is flat at 16.1 while the loss computed from the logit goes on growing in a straight line."
 )
 figure
+
+
+# %% [markdown]
+# Does this happen to the patient? Keras 3 carries a safety net: if the tensor given to its cross-entropy comes *straight* from a sigmoid activation, it quietly goes back to the logit behind it. Any operation in between,
+# such as joining two batches or multiplying by 1, removes the net without a word, and a logarithm written by hand never had one:
+
+# %%
+probe = keras.Sequential([keras.Input((1,)), layers.Dense(1, activation="sigmoid", kernel_initializer="ones")])
+very_wrong, real_label = tf.constant([[-20.0]]), tf.ones((1, 1))
+bias = probe.trainable_variables[1]
+routes = {
+    "straight from the sigmoid": lambda: keras.losses.binary_crossentropy(real_label, probe(very_wrong)),
+    "after multiplying by 1": lambda: keras.losses.binary_crossentropy(real_label, 1.0 * probe(very_wrong)),
+    "a fake, −log(1 − D) by hand": lambda: -tf.math.log(1 - probe(-very_wrong)),
+}
+learned = {}
+for name, loss_of in routes.items():
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(loss_of())
+    learned[name] = float(tape.gradient(loss, bias)[0])
+    print(f"{name:<28} loss {float(loss):7.3f}   gradient {learned[name]:6.3f}")
+assert np.isclose(learned["straight from the sigmoid"], -1)
+assert learned["after multiplying by 1"] == 0
+assert not np.isfinite(learned["a fake, −log(1 − D) by hand"])
+
+# %% [markdown]
+# A loss that is right only as long as nobody touches the line above it is a fault waiting. A discriminator that returns logits needs no net.
 
 
 # %%
@@ -356,8 +385,8 @@ examine(
 
 # %%
 def fingerprint(network):
-    """A number that changes when any trainable weight changes."""
-    return tuple(float(tf.reduce_sum(tf.abs(w))) for w in network.weights)
+    """A hash that changes when any weight changes, be it in the last digit."""
+    return hashlib.sha256(b"".join(w.numpy().tobytes() for w in network.weights)).hexdigest()
 
 
 def check_discriminator_can_move(discriminator):
@@ -499,9 +528,10 @@ examine("transposed convolutions overlap evenly", "patient", check_overlap(patie
 # %% [markdown]
 # ### Fault 9 · “Transposed convolutions learn global features”
 #
-# Every layer can be asked what it sees: change one input position, and look how far the output changes. A transposed convolution is as local as a convolution: each input position reaches $K$ output positions, the next layer
-# stretches that to $(K - 1)\cdot 1 + 1$ around each of them and doubles the spacing, and so on. From width $w$ to $(w - 1)\,s + K$: with $K = 5$, $s = 2$ that is $1 \to 5 \to 13 \to 29 \to 61$. What is global in this network is the **Dense layer** at the beginning, through which
-# every number of $z$ reaches every pixel.
+# Every layer can be asked what it sees: change one input position, and look how far the output changes. A transposed convolution is as local as a convolution: one input position reaches $K$ output positions. A patch of $w$ changed
+# positions is spread by the next layer to places $s$ apart, so the first and the last lie $(w - 1)\,s$ apart, and the last reaches $K$ positions: from width $w$ to $(w - 1)\,s + K$. With $K = 5$, $s = 2$ that is
+# $1 \to 5 \to 13 \to 29 \to 61$. So one cell of the 4 × 4 map has a say in most of the picture after *four* layers, while the last layer, which draws the edges, works on patches of 5 pixels. What is global from the start is
+# the **Dense layer**, through which every number of $z$ reaches every cell.
 
 
 # %%
@@ -563,6 +593,21 @@ plots.image_grid(
 # - BatchNorm has momentum 0.9, and stands everywhere but before the tanh: there it would fix the mean colour of every batch (the paper leaves it out too).
 # - The discriminator goes down to 4 × 4 instead of 16 × 16, so that its last convolutions see a whole face; it has no sigmoid, no dropout, and **no BatchNorm**. BatchNorm would let one image's verdict depend on the others in its batch: a batch of only real and a
 #   batch of only fake images are each normalised to the same statistics, which erases exactly the differences that the discriminator should find.
+
+# %%
+norm = layers.BatchNormalization()
+draws = np.random.default_rng(SEED)
+bright, dark = (tf.constant(draws.normal(mean, 1.0, (256, 4)), tf.float32) for mean in (3, -3))
+apart = [float(tf.reduce_mean(norm(images_seen, training=True))) for images_seen in (bright, dark)]
+joined = norm(tf.concat([bright, dark], axis=0), training=True)
+together = [float(tf.reduce_mean(half)) for half in (joined[:256], joined[256:])]
+print("“real” features around +3, “fake” ones around −3; means after BatchNorm:")
+print(f"  in two batches: {apart[0]:+.2f} and {apart[1]:+.2f}: the difference is gone")
+print(
+    f"  in one batch:   {together[0]:+.2f} and {together[1]:+.2f}: the same images, other values, because of their company"
+)
+assert np.abs(apart).max() < 0.01
+assert together[0] - together[1] > 1.5
 
 
 # %%
@@ -815,7 +860,7 @@ plots.image_grid(
 )
 
 # %% [markdown]
-# These faces are small and rough: the network saw each training face five times. What matters is that nothing is stuck. Now read the curves.
+# These faces are small and rough: the network saw each training face only once per epoch, and there were few epochs. What matters is that nothing is stuck. Now read the curves.
 
 # %%
 window = max(1, len(history) // 60)
@@ -951,7 +996,6 @@ explorer.show()
 # - Radford, Metz & Chintala 2015, *Unsupervised Representation Learning with Deep Convolutional GANs*, [arXiv:1511.06434](https://arxiv.org/abs/1511.06434)
 # - Ioffe & Szegedy 2015, *Batch Normalization*, [arXiv:1502.03167](https://arxiv.org/abs/1502.03167)
 # - Odena, Dumoulin & Olah 2016, *Deconvolution and Checkerboard Artifacts*, [distill.pub](https://distill.pub/2016/deconv-checkerboard/)
-# - Salimans et al. 2016, *Improved Techniques for Training GANs*, [arXiv:1606.03498](https://arxiv.org/abs/1606.03498)
 # - Mescheder, Geiger & Nowozin 2018, *Which Training Methods for GANs do actually Converge?*, [arXiv:1801.04406](https://arxiv.org/abs/1801.04406)
 # - Yazıcı et al. 2019, *The Unusual Effectiveness of Averaging in GAN Training*, [arXiv:1806.04498](https://arxiv.org/abs/1806.04498)
 #
