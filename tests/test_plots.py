@@ -106,7 +106,7 @@ def test_bad_input_is_refused_by_name(call, message):
 
 
 def test_bundle_holds_one_image_with_escaped_alt_text():
-    for picture, kind in [(IMAGES[0], "png"), (b"GIF89a...", "gif"), (plots.curves({"a": [1, 2]}), "png")]:
+    for picture, kind in [(IMAGES[0], "png"), (b"GIF89a...", "gif"), (plots.curves({"a": [1, 2]}), "webp")]:
         bundle = plots.mime_bundle(picture, 'β "dial" <b>', width=300)
         assert bundle["text/html"].count("<img") == 1 and f"data:image/{kind};base64," in bundle["text/html"]
         assert 'alt="β &quot;dial&quot; &lt;b&gt;"' in bundle["text/html"] and 'width="300"' in bundle["text/html"]

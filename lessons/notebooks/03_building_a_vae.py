@@ -1088,7 +1088,7 @@ def recorded_decoder(k):
     """The k-th decoder of the dial: z (N, 2) -> images in [-1, 1]."""
     network = nets.conv_decoder((28, 28, 1), latent_dim=2, width=8)
     network.set_weights([record[key][k] for key in sorted(record) if key.startswith("dial_decoder_")])
-    return keras.Model(network.input, keras.ops.tanh(network.output / 2))
+    return lambda z: to_image(network(z)).numpy()
 
 
 z_fixed = keras.random.normal((36, 2), seed=3)
@@ -1096,16 +1096,16 @@ records = []
 for k, beta in enumerate(betas):
     if beta == 256:
         continue  # collapsed like β = 784; two equal points would hide each other
-    network = recorded_decoder(k)
+    draw = recorded_decoder(k)
     records.append(
         {
             "beta": float(beta),
             "codes": record["dial_codes"][k].astype(np.float64),
             "labels": record["dial_labels"],
-            "samples": images.to_uint8(network(z_fixed).numpy()),
+            "samples": images.to_uint8(draw(z_fixed)),
             "rate": float(record["dial_rate"][k]),
             "distortion": float(record["dial_distortion"][k]),
-            "decoder": network,
+            "decoder": draw,
         }
     )
 explore.BetaDial(records, data.FASHION_NAMES, title="β dial: six recorded VAEs of Fashion-MNIST").show()
