@@ -226,7 +226,11 @@ def shows(attribute, values, logits):
     return np.isin(logits[attribute].argmax(axis=1), [faces.names[attribute].index(value) for value in values])
 
 
-wanted = {"glasses": ("glasses", ["round", "square"]), "beard": ("facial_hair", ["beard"]), "dark skin": ("skin", ["dark"])}
+wanted = {
+    "glasses": ("glasses", ["round", "square"]),
+    "beard": ("facial_hair", ["beard"]),
+    "dark skin": ("skin", ["dark"]),
+}
 directions = np.stack([latent.attribute_direction(codes, shows(*what, seen)) for what in wanted.values()])
 for name, direction in zip(wanted, directions, strict=True):
     before = shows(*wanted[name], seen)[:200].mean()
