@@ -939,6 +939,9 @@ plots.side_by_side(
 )
 
 # %% [markdown]
+# Two of the numbers deserve a warning. *Precision* asks how many generated faces lie among the real ones, *recall* how many real faces lie among the generated ones (lesson 09 derives both); a low recall, and a Fréchet distance far above the
+# one between two sets of real faces, say that this generator draws convincing faces from a narrower world than the data's. The pictures alone would not have told you.
+#
 # Compare the second row with the third before you call it good. Which parts does the generator draw well, and where does it hesitate? Thin lines (glasses, mouths) and rare values (earrings, beards) are
 # hardest: there are few pixels or few examples to learn them from.
 #
