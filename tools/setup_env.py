@@ -32,7 +32,10 @@ PYTEST = ["-m", "pytest", "-n", "2", "--dist", "loadfile"]
 NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300"]
 LINT = [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."]]
 COMMANDS = {
-    "lab": [["-m", "jupyterlab", "notebooks/00_start_here.ipynb"]],
+    # Named as an address: given as a file, its folder would become the root, and exercises/ could not be reached.
+    "lab": [
+        ["-m", "jupyterlab", "--ServerApp.root_dir=.", "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"]
+    ],
     "test": LINT + [PYTEST + NBVAL + ["tests", "notebooks", "solutions"]],
     "test-fast": LINT + [PYTEST + ["-m", "not notebook", "tests"]],
     "notebooks": [["tools/build_notebooks.py"]],
