@@ -1,8 +1,6 @@
 """The derivations of lesson 03, each against something independent; the notebook's VAE against the library's."""
 
-import ast
 import json
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,31 +8,20 @@ import pytest
 import record_lesson_03
 import tensorflow as tf
 from keras import layers
+from lesson_code import definitions
 
 from course_lib import _assets, divergences, losses, nets, vae
 
-SOURCE = Path(__file__).resolve().parents[1] / "lessons" / "notebooks" / "03_building_a_vae.py"
 D = 784
-
-
-def names_of(node):
-    """Return the names that a top-level statement of the lesson defines."""
-    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-        return {node.name}
-    return {t.id for t in node.targets if isinstance(t, ast.Name)} if isinstance(node, ast.Assign) else set()
 
 
 @pytest.fixture(scope="module")
 def lesson():
-    """Definitions of the lesson, executed as they stand there but without the rest of the lesson."""
+    """Definitions of the lesson."""
     wanted = {"kl_divergence", "reparameterise", "bernoulli_nll", "to_image", "TeachingVAE", "MeanOverPixels"}
     wanted |= {"LOSSES", "weights_of", "make_encoder", "make_decoder"}
-    tree = ast.parse(SOURCE.read_text(encoding="utf-8"))
-    tree.body = [node for node in tree.body if names_of(node) & wanted]
     space = {"np": np, "tf": tf, "keras": keras, "layers": layers, "D": D, "rng": np.random.default_rng(0)}
-    exec(compile(tree, str(SOURCE), "exec"), space)
-    assert wanted <= space.keys()
-    return space
+    return definitions("03_building_a_vae", wanted, space)
 
 
 @pytest.fixture(scope="module")
