@@ -5,9 +5,9 @@
 # trained network draw faces that nobody has drawn before, save the first one, and steer it with sliders. At the end stands the
 # map of the whole course.
 #
-# | reading | running, 2 CPU cores | running, GPU | builds on |
-# |---|---|---|---|
-# | 10 minutes | about 40 seconds | about 20 seconds | nothing; Python and school mathematics |
+# | reading | running, 2 CPU cores | builds on |
+# |---|---|---|
+# | 10 minutes | about 20 seconds | nothing; Python and school mathematics |
 #
 # A notebook is text and code in turn. Click into a cell and press **Shift + Enter** to run it; the next one is then selected.
 # *Run → Run All Cells* runs the whole lesson. You cannot break anything: every file here can be restored, and nothing is

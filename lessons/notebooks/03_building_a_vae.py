@@ -11,8 +11,8 @@
 #   pixels;
 # - recognise posterior collapse from the KL of each latent variable.
 #
-# **Time.** Reading 40 minutes. Running all cells: about 90 seconds on two CPU cores, about a minute on a GPU, which
-# does more training in it.
+# **Time.** Reading 40 minutes. Running all cells: about 75 seconds on two CPU cores. On a GPU the same cells
+# train longer; its time has not been measured yet.
 #
 # **Builds on** lesson 00 (opening and running a notebook). The two ideas needed from lessons 01 and 02, the
 # Kullback–Leibler divergence and the evidence lower bound, are derived here again in short.

@@ -9,8 +9,8 @@
 # - count the overlap of a transposed convolution, and choose kernels that leave no checkerboard;
 # - train a convolutional GAN on faces, and read its curves.
 #
-# **Time.** Reading 35 minutes. Running all cells: about 90 seconds on two CPU cores, about a minute on a GPU, which
-# trains longer in it.
+# **Time.** Reading 35 minutes. Running all cells: about 60 seconds on two CPU cores. On a GPU the same cells
+# train longer; its time has not been measured yet.
 #
 # **Builds on** lesson 00. What is needed of the theory (lesson 05) is derived here in short.
 #
