@@ -6,19 +6,28 @@ from pathlib import Path
 LESSONS = Path(__file__).resolve().parents[1] / "lessons" / "notebooks"
 
 
-def definitions(lesson, wanted, space):
+def definitions(lesson, wanted, space, edit=None):
     """Execute the functions, classes and assignments named in ``wanted`` of one lesson; return them in a dictionary.
 
-    ``space`` holds the imports and values that they use.
+    ``space`` holds the imports and values that they use. ``edit`` (old, new) replaces a piece of text that must
+    occur exactly once in them: this is how a test breaks a formula to see whether its proof notices.
     """
-    source = LESSONS / f"{lesson}.py"
-    tree = ast.parse(source.read_text(encoding="utf-8"))
-    tree.body = [node for node in tree.body if _names(node) & set(wanted)]
+    source = (LESSONS / f"{lesson}.py").read_text(encoding="utf-8")
+    pieces = [ast.get_source_segment(source, node) for node in ast.parse(source).body if _names(node) & set(wanted)]
+    code = "\n\n".join(pieces)
+    if edit is not None:
+        code = replaced(code, *edit)
     space = dict(space)
-    exec(compile(tree, str(source), "exec"), space)
+    exec(compile(code, f"lesson {lesson}", "exec"), space)
     missing = set(wanted) - space.keys()
     assert not missing, f"the lesson no longer defines {missing}"
     return space
+
+
+def replaced(code, old, new):
+    """Return ``code`` with its only ``old`` replaced; a mutant whose text has gone must not pass unnoticed."""
+    assert code.count(old) == 1, f"{old!r} occurs {code.count(old)} times in\n{code}"
+    return code.replace(old, new)
 
 
 def _names(node):
