@@ -64,18 +64,20 @@ def dcgan_generator(image_shape, latent_dim, width=32):
     return keras.Model(z, x, name="generator")
 
 
-def dcgan_discriminator(image_shape, width=32):
+def dcgan_discriminator(image_shape, width=32, spectral_norm=False):
     """Return a discriminator x (N, H, W, C) -> logits (N, 1), without BatchNorm.
 
+    With ``spectral_norm`` every kernel is divided by its largest singular value, see ``SpectralNorm``.
     Raises ``ValueError`` unless height and width are divisible by 4.
     """
+    wrapped = SpectralNorm if spectral_norm else lambda layer: layer
     x = image = keras.Input(_image_shape(image_shape))
     for filters in _widths(image_shape, width):
-        x = layers.Conv2D(filters, 4, strides=2, padding="same")(x)
+        x = wrapped(layers.Conv2D(filters, 4, strides=2, padding="same"))(x)
         x = layers.LeakyReLU(SLOPE)(x)
-    x = layers.Conv2D(8 * width, 3, padding="same")(x)
+    x = wrapped(layers.Conv2D(8 * width, 3, padding="same"))(x)
     x = layers.Flatten()(layers.LeakyReLU(SLOPE)(x))
-    logits = layers.Dense(1, dtype="float32", name="logit")(x)
+    logits = wrapped(layers.Dense(1, dtype="float32", name="logit"))(x)
     return keras.Model(image, logits, name="discriminator")
 
 
@@ -210,6 +212,50 @@ class DepthToSpace(layers.Layer):
 
     def get_config(self):
         return super().get_config() | {"factor": self.factor}
+
+
+@keras.saving.register_keras_serializable("course_lib")
+class SpectralNorm(layers.Wrapper):
+    """Divide the kernel of a ``Dense`` or ``Conv2D`` layer by its largest singular value σ, as Miyato et al. 2018 do.
+
+    https://arxiv.org/abs/1802.05957, eq. 8 and algorithm 1. The kernel is read as a matrix W (inputs, outputs), and
+    ``iterations`` rounds of power iteration follow its σ on every call with ``training=True``. The trained weight W
+    is left as it is and the gradient passes through σ; ``keras.layers.SpectralNormalization`` overwrites W.
+    Raises ``ValueError`` for another layer or one with an activation of its own.
+    """
+
+    def __init__(self, layer, iterations=1, **kwargs):
+        super().__init__(layer, **kwargs)
+        if not isinstance(layer, (layers.Dense, layers.Conv2D)) or layer.activation is not keras.activations.linear:
+            refuse("layer", "a Dense or Conv2D layer without activation", repr(layer.name))
+        self.iterations = integer("iterations", iterations, 1)
+
+    def build(self, input_shape=None):
+        super().build(input_shape)
+        shape, start = (self.layer.kernel.shape[-1],), "random_normal"
+        self.u = self.add_weight(shape=shape, initializer=start, trainable=False, aggregation="mean", name="u")
+
+    def call(self, x, training=False):
+        y = self.layer(x)
+        bias = self.layer.bias if self.layer.use_bias else 0.0
+        # The layer is linear in W, so that dividing its output divides W; the bias has no part in σ.
+        return (y - bias) / keras.ops.cast(self.sigma(training), y.dtype) + bias
+
+    def sigma(self, training=False):
+        """Return vᵀWu, the estimate of W's largest singular value; with ``training`` u and v come closer first."""
+        w = keras.ops.reshape(self.layer.kernel, (-1, self.layer.kernel.shape[-1]))
+        u = keras.ops.convert_to_tensor(self.u)
+        v = tf.math.l2_normalize(tf.linalg.matvec(w, u))
+        for _ in range(self.iterations if training else 0):
+            u = tf.math.l2_normalize(tf.linalg.matvec(w, v, transpose_a=True))
+            v = tf.math.l2_normalize(tf.linalg.matvec(w, u))
+        if training:
+            self.u.assign(u)
+        # ∂σ/∂W = vuᵀ with u and v held still: at the maximum their own derivatives have no first-order effect.
+        return tf.reduce_sum(tf.stop_gradient(v) * tf.linalg.matvec(w, tf.stop_gradient(u)))
+
+    def get_config(self):
+        return super().get_config() | {"iterations": self.iterations}
 
 
 def _to_feature_map(x, image_shape, widths, use_bias=True):

@@ -25,10 +25,11 @@ SCRIPT = textwrap.dedent(
     gan.GAN._latent = lambda self, real: tf.reshape(real, (-1, 64))[:, :4]
     vae.VAE.sample_posterior = lambda self, mean, logvar: mean + tf.exp(0.5 * logvar)
 
-    def make_gan():
+    def make_gan(spectral_norm=False):
         z = keras.Input((4,))  # no BatchNorm: its statistics belong to one replica's part of the batch
         image = keras.layers.Reshape(shape)(keras.layers.Dense(64, activation="tanh")(z))
-        model = gan.GAN(keras.Model(z, image), nets.dcgan_discriminator(shape, 4), penalty="r1", penalty_every=2)
+        discriminator = nets.dcgan_discriminator(shape, 4, spectral_norm)
+        model = gan.GAN(keras.Model(z, image), discriminator, penalty="r1", penalty_every=2)
         model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
         return model
 
@@ -47,7 +48,7 @@ SCRIPT = textwrap.dedent(
 
     mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     assert mirrored.num_replicas_in_sync == 2
-    make = {"gan": make_gan, "vae": make_vae}[sys.argv[1]]
+    make = {"gan": make_gan, "spectral": lambda: make_gan(spectral_norm=True), "vae": make_vae}[sys.argv[1]]
     one, one_logs = train(tf.distribute.get_strategy(), make)
     two, two_logs = train(mirrored, make)
     for a, b in zip(one, two, strict=True):
@@ -59,7 +60,7 @@ SCRIPT = textwrap.dedent(
 )
 
 
-@pytest.mark.parametrize("model", ["gan", "vae"])
+@pytest.mark.parametrize("model", ["gan", "spectral", "vae"])
 def test_two_replicas_take_the_same_step_as_one(model):
     run = subprocess.run([sys.executable, "-c", SCRIPT, model], capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr[-3000:]

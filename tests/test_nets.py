@@ -80,10 +80,69 @@ def test_depth_to_space_rearranges_one_pixel_into_a_block():
     np.testing.assert_array_equal(nets.DepthToSpace(2)(x)[0, ..., 0], [[0, 3], [6, 9]])
 
 
+def largest_singular_value(kernel):
+    return np.linalg.norm(np.reshape(kernel, (-1, kernel.shape[-1])), 2)
+
+
+@pytest.mark.parametrize("inner", [keras.layers.Dense(6), keras.layers.Conv2D(6, 3, use_bias=False)])
+def test_spectral_norm_converges_to_the_largest_singular_value_and_divides_by_it(inner):
+    keras.utils.set_random_seed(0)
+    layer = nets.SpectralNorm(inner)
+    x = np.random.default_rng(0).normal(size=(2, 5, 5, 4)).astype(np.float32)
+    layer(x)
+    inner.set_weights([10 * np.random.default_rng(1).normal(size=w.shape) for w in inner.get_weights()])
+    kernel = np.array(inner.kernel)
+    for _ in range(200):
+        normalised = layer(x, training=True)
+    np.testing.assert_array_equal(inner.kernel, kernel)  # the trained weight itself is left alone
+    sigma = largest_singular_value(kernel)
+    np.testing.assert_allclose(layer.sigma(), sigma, rtol=1e-4)
+    inner.kernel.assign(kernel / sigma)
+    np.testing.assert_allclose(normalised, inner(x), rtol=1e-3, atol=1e-3)
+
+
+def test_spectral_norm_moves_its_vector_only_in_training():
+    layer = nets.SpectralNorm(keras.layers.Dense(3))
+    x = np.ones((1, 4), np.float32)
+    layer(x)
+    before = np.array(layer.u)
+    layer(x)
+    np.testing.assert_array_equal(layer.u, before)
+    layer(x, training=True)
+    assert not np.allclose(layer.u, before)
+
+
+def test_spectral_norm_refuses_layers_that_it_would_get_wrong():
+    for layer in (keras.layers.Dense(3, activation="relu"), keras.layers.Conv2DTranspose(3, 4), keras.layers.Flatten()):
+        with pytest.raises(ValueError, match="layer: expected"):
+            nets.SpectralNorm(layer)
+
+
+def test_discriminator_with_spectral_norm_stays_flat():
+    """Each kernel becomes 1 in norm, so the logit moves at most as fast as the product of the operators' bounds."""
+    keras.utils.set_random_seed(0)
+    network = nets.dcgan_discriminator((16, 16, 1), 4, spectral_norm=True)
+    wrappers = [layer for layer in network.layers if isinstance(layer, nets.SpectralNorm)]
+    assert len(wrappers) == 4
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(8, 16, 16, 1)).astype(np.float32)
+    for wrapper in wrappers:
+        wrapper.layer.kernel.assign(100 * wrapper.layer.kernel)
+    for _ in range(200):
+        network(x, training=True)
+    # A convolution's operator norm is at most the square root of the kernel's size times the reshaped kernel's norm.
+    bound = np.prod([np.sqrt(np.prod(w.layer.kernel.shape[:-2])) for w in wrappers])
+    step = 1e-2 * rng.normal(size=x.shape).astype(np.float32)
+    change = np.abs(network(x + step) - network(x))[:, 0]
+    assert np.all(change <= 1.001 * bound * np.linalg.norm(step.reshape(8, -1), axis=1))
+    assert change.max() > 0
+
+
 @pytest.mark.parametrize(
     "make",
     [
         lambda: nets.dcgan_generator((16, 16, 3), 5, 4),
+        lambda: nets.dcgan_discriminator((16, 16, 3), 4, spectral_norm=True),
         lambda: nets.unet((16, 16, 1), 2, 4),
         lambda: nets.subpixel_upscaler(2, width=4, depth=1),
         lambda: nets.classifier((16, 16, 1), {"a": 2}, 4, 8),
