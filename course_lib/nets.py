@@ -233,7 +233,7 @@ class SpectralNorm(layers.Wrapper):
     def build(self, input_shape=None):
         super().build(input_shape)
         shape, start = (self.layer.kernel.shape[-1],), "random_normal"
-        self.u = self.add_weight(shape=shape, initializer=start, trainable=False, aggregation="mean", name="u")
+        self.u = self.add_weight(shape=shape, initializer=start, trainable=False, name="u")
 
     def call(self, x, training=False):
         y = self.layer(x)
