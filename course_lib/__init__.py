@@ -13,6 +13,7 @@ _MODULES = (
     "images",
     "data",
     "divergences",
+    "transport",
     "losses",
     "nets",
     "vae",

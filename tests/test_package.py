@@ -20,6 +20,7 @@ ORDER = [
     "images",
     "data",
     "divergences",
+    "transport",
     "losses",
     "nets",
     "vae",
