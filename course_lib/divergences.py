@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.linalg import solve_triangular, svdvals
 from scipy.spatial.distance import cdist
-from scipy.special import rel_entr
+from scipy.special import entr, rel_entr
 
 from course_lib import _validate
 
@@ -88,6 +88,23 @@ def tv_discrete(p, q):
     return float(0.5 * np.abs(p - q).sum())
 
 
+def entropy_discrete(p):
+    """Return the entropy −Σ p ln p in nats, from 0 (one outcome is certain) to ln of the number of outcomes.
+
+    ``p``: probabilities of any shape, non-negative with sum 1 (``ValueError``). Divide by ln 2 for bits.
+    """
+    return float(entr(_probabilities("p", p)).sum())
+
+
+def entropy_gaussian(cov):
+    """Return the differential entropy ½ ln det(2πe Σ) of a Gaussian in nats; it may be negative.
+
+    ``cov`` ``(d, d)``, symmetric and positive definite (``ValueError``).
+    """
+    root = _cholesky("cov", _covariance("cov", cov, "d"))
+    return float(0.5 * len(root) * np.log(2 * np.pi * np.e) + np.sum(np.log(np.diag(root))))
+
+
 def mutual_information(joint):
     """Return the mutual information in nats of two discrete variables, I = KL(joint ‖ product of marginals).
 
@@ -114,6 +131,31 @@ def wasserstein_1d(x, y):
     cdf_x = np.searchsorted(x, pooled[:-1], side="right") / len(x)
     cdf_y = np.searchsorted(y, pooled[:-1], side="right") / len(y)
     return float(np.sum(np.abs(cdf_x - cdf_y) * np.diff(pooled)))
+
+
+def kl_densities(x, p, q):
+    """Return KL(p‖q) = ∫ p ln(p/q) dx in nats by the trapezoidal rule; infinite where p > 0 and q = 0.
+
+    ``p`` and ``q``: values ``(n,)`` of two densities at increasing points ``x`` ``(n,)``, non-negative, with an
+    integral within 1e-3 of 1, to which they are then scaled (``ValueError``).
+    """
+    return kl_discrete(*_masses(x, p, q))
+
+
+def js_densities(x, p, q):
+    """Return the Jensen-Shannon divergence of two densities, in [0, ln 2]. Arguments as in ``kl_densities``."""
+    return js_discrete(*_masses(x, p, q))
+
+
+def tv_densities(x, p, q):
+    """Return the total variation ½ ∫|p − q| dx, in [0, 1]. Arguments as in ``kl_densities``."""
+    return tv_discrete(*_masses(x, p, q))
+
+
+def wasserstein_densities(x, p, q):
+    """Return the 1-Wasserstein distance ∫|F_p − F_q| dx, in the units of ``x``. Arguments as in ``kl_densities``."""
+    p, q = _masses(x, p, q)
+    return float(np.sum(np.abs(np.cumsum(p - q)[:-1]) * np.diff(x)))
 
 
 def mmd_polynomial(x, y, degree=3):
@@ -166,10 +208,14 @@ def _is_tensor(value):
 
 def _gaussian(label, mean, cov, d="d"):
     mean = _validate.array(f"mean_{label}", mean, (d,))
-    cov = _validate.array(f"cov_{label}", cov, (len(mean), len(mean)))
+    return mean, _covariance(f"cov_{label}", cov, len(mean))
+
+
+def _covariance(argument, cov, d):
+    cov = _validate.array(argument, cov, (d, d))
     if np.abs(cov - cov.T).max() > 1e-6 * np.abs(cov).max():
-        _validate.refuse(f"cov_{label}", "a symmetric covariance", cov)
-    return mean, (cov + cov.T) / 2
+        _validate.refuse(argument, "a symmetric covariance", cov)
+    return (cov + cov.T) / 2
 
 
 def _cholesky(argument, cov):
@@ -191,9 +237,29 @@ def _factor(argument, cov):
 
 
 def _probability_pair(p, q):
-    p, q = _validate.array("p", p), _validate.array("q", q)
-    for name, table in (("p", p), ("q", q)):
-        if table.size == 0 or (table < 0).any() or abs(table.sum() - 1) > 1e-6:
-            _validate.refuse(name, "non-negative probabilities with sum 1", table, "Divide a histogram by its sum.")
+    p, q = _probabilities("p", p), _probabilities("q", q)
     _validate.check_shape("q", q, p.shape)
     return p, q
+
+
+def _probabilities(argument, value):
+    p = _validate.array(argument, value)
+    if p.size == 0 or (p < 0).any() or abs(p.sum() - 1) > 1e-6:
+        _validate.refuse(argument, "non-negative probabilities with sum 1", p, "Divide a histogram by its sum.")
+    return p
+
+
+def _masses(x, p, q):
+    """Return the probabilities that the trapezoidal rule gives each point of ``x`` under two densities."""
+    x = _validate.array("x", x, ("n",))
+    if len(x) < 2 or (np.diff(x) <= 0).any():
+        _validate.refuse("x", "at least two increasing points", x)
+    widths = (np.append(np.diff(x), 0) + np.append(0, np.diff(x))) / 2
+    masses = []
+    for argument, density in (("p", p), ("q", q)):
+        mass = _validate.array(argument, density, (len(x),)) * widths
+        if (mass < 0).any() or abs(mass.sum() - 1) > 1e-3:
+            remedy = "Widen or refine x, or divide by the integral."
+            _validate.refuse(argument, "a density on x", f"one with integral {mass.sum():.4g}", remedy)
+        masses.append(mass / mass.sum())
+    return masses

@@ -230,6 +230,76 @@ class TestWasserstein:
             dv.wasserstein_1d([[1.0]], [1.0])
 
 
+class TestEntropy:
+    def test_of_tables(self):
+        assert dv.entropy_discrete(np.full((2, 4), 1 / 8)) == pytest.approx(np.log(8))
+        assert dv.entropy_discrete([0.0, 1.0, 0.0]) == 0
+        assert dv.entropy_discrete([0.5, 0.25, 0.25]) / np.log(2) == pytest.approx(1.5)
+        with pytest.raises(ValueError, match="p: expected non-negative probabilities"):
+            dv.entropy_discrete([0.5, 0.6])
+
+    def test_of_gaussians(self):
+        assert dv.entropy_gaussian([[0.01]]) == pytest.approx(stats.norm(0, 0.1).entropy())
+        assert dv.entropy_gaussian([[0.01]]) < 0
+        cov = random_covariance(np.random.default_rng(0), 3)
+        assert dv.entropy_gaussian(cov) == pytest.approx(stats.multivariate_normal(np.zeros(3), cov).entropy())
+
+    @pytest.mark.parametrize(
+        ("cov", "message"),
+        [(np.zeros((2, 3)), "cov: expected shape"), ([[1.0, 0.5], [0.0, 1.0]], "symmetric"), ([[0.0]], "definite")],
+    )
+    def test_no_covariance_is_refused(self, cov, message):
+        with pytest.raises(ValueError, match=message):
+            dv.entropy_gaussian(cov)
+
+
+class TestDensities:
+    x = np.linspace(-12, 14, 4001)
+
+    def test_gaussians_have_closed_forms(self):
+        p, q = stats.norm(0, 1).pdf(self.x), stats.norm(1.5, 1).pdf(self.x)
+        assert dv.kl_densities(self.x, p, q) == pytest.approx(1.5**2 / 2, abs=1e-9)
+        assert dv.wasserstein_densities(self.x, p, q) == pytest.approx(1.5, abs=1e-6)
+        assert dv.tv_densities(self.x, p, q) == pytest.approx(2 * stats.norm.cdf(0.75) - 1, abs=1e-5)
+        middle = integrate.quad(
+            lambda x: stats.norm.pdf(x) * np.log(2 * stats.norm.pdf(x) / (stats.norm.pdf(x) + stats.norm.pdf(x, 1.5))),
+            -10, 12,
+        )[0]  # fmt: skip
+        assert dv.js_densities(self.x, p, q) == pytest.approx(middle, abs=1e-8)  # both halves are equal by symmetry
+
+    def test_disjoint_boxes_reach_the_bounds_and_only_the_last_sees_how_far(self):
+        step = self.x[1] - self.x[0]
+        box = (np.abs(self.x) < 1) / (np.sum(np.abs(self.x) < 1) * step)
+        for steps in (1000, 1500):
+            other, shift = np.roll(box, steps), steps * step
+            assert dv.kl_densities(self.x, box, other) == np.inf
+            assert dv.js_densities(self.x, box, other) == pytest.approx(np.log(2))
+            assert dv.tv_densities(self.x, box, other) == pytest.approx(1)
+            assert dv.wasserstein_densities(self.x, box, other) == pytest.approx(shift)
+
+    def test_uneven_points_and_equal_densities(self):
+        x = 12 * np.linspace(-1, 1, 3001) ** 3
+        p = stats.norm.pdf(x)
+        for divergence in (dv.kl_densities, dv.js_densities, dv.tv_densities, dv.wasserstein_densities):
+            assert divergence(x, p, p) == 0
+        assert dv.kl_densities(x, p, stats.norm.pdf(x, 0, 2)) == pytest.approx(np.log(2) + 1 / 8 - 1 / 2, abs=1e-5)
+
+    @pytest.mark.parametrize(
+        ("x", "p", "q", "message"),
+        [
+            ([0.0, 0.0], [1.0, 1.0], [1.0, 1.0], "x: expected at least two increasing"),
+            ([0.0], [1.0], [1.0], "x: expected at least two increasing"),
+            ([0.0, 1.0], [1.0, 1.0], [2.0, 2.0], "q: expected a density on x; received one with integral 2"),
+            ([0.0, 1.0], [3.0, -1.0], [1.0, 1.0], "p: expected a density"),
+            ([0.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0], "p: expected shape"),
+        ],
+    )
+    def test_bad_densities_are_refused(self, x, p, q, message):
+        for divergence in (dv.kl_densities, dv.wasserstein_densities):
+            with pytest.raises(ValueError, match=message):
+                divergence(x, p, q)
+
+
 class TestMMD:
     @staticmethod
     def brute_force(kernel, x, y):
