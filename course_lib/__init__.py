@@ -18,6 +18,7 @@ _MODULES = (
     "nets",
     "vae",
     "gan",
+    "planar",
     "zoo",
     "metrics",
     "latent",

@@ -25,6 +25,7 @@ ORDER = [
     "nets",
     "vae",
     "gan",
+    "planar",
     "zoo",
     "metrics",
     "latent",
