@@ -6,7 +6,10 @@ ipywidgets 7.7.1 has are used, because Colab ships that version.
 """
 
 from course_lib.explore.base import Control, Explorer
+from course_lib.explore.divergence_lab import DivergenceLab
+from course_lib.explore.elbo_lab import ElboLab
 from course_lib.explore.latent_explorer import LatentExplorer
 from course_lib.explore.maps import BetaDial, LatentMap
+from course_lib.explore.transport_lab import TransportLab
 
-__all__ = ["BetaDial", "Control", "Explorer", "LatentExplorer", "LatentMap"]
+__all__ = ["BetaDial", "Control", "DivergenceLab", "ElboLab", "Explorer", "LatentExplorer", "LatentMap", "TransportLab"]
