@@ -34,6 +34,16 @@ def slerp(a, b, n):
     return path
 
 
+def lerp_rescaled(a, b, n):
+    """Return ``n`` ≥ 2 points ``(n, d)`` of ``lerp`` divided by √(t² + (1 − t)²), both ends exact.
+
+    A point of ``lerp`` between independent draws of N(0, I) is a draw of N(0, (t² + (1 − t)²) I), so each point here
+    is one of N(0, I). The norm is that of a draw only if the ends are perpendicular, as they nearly are when d is large.
+    """
+    a, b, t = _path_arguments(a, b, n)
+    return ((1 - t) * a + t * b) / np.sqrt(t**2 + (1 - t) ** 2)
+
+
 def grid(n, latent_dim=2, axes=(0, 1)):
     """Return a map of ``n * n`` latent vectors ``(n * n, latent_dim)``, row by row from the top left.
 
@@ -84,14 +94,38 @@ def attribute_direction(z, labels):
     ``labels`` ``(N,)``: 0 or 1, both present, with different means (``ValueError``). Where attributes
     go together in the data, the direction carries both.
     """
-    z = _validate.array("z", z, ("N", "d"))
-    labels = _validate.array("labels", labels, (len(z),))
-    if set(np.unique(labels)) != {0, 1}:
-        _validate.refuse("labels", "both 0 and 1, and nothing else", labels)
-    difference = z[labels == 1].mean(axis=0) - z[labels == 0].mean(axis=0)
-    if not difference.any():
-        _validate.refuse("z", "different means with and without the attribute", z)
-    return difference / np.linalg.norm(difference)
+    return _unit(_difference(*_labelled(z, labels)))
+
+
+def discriminant_direction(z, labels):
+    """Return the unit vector ``(d,)`` along Σ⁻¹(m₁ − m₀), Fisher's linear discriminant of an attribute.
+
+    m₁ and m₀ are the means of ``z`` ``(N, d)`` with and without the attribute, Σ the covariance within the two
+    groups. Its projection tells the groups apart best (Fisher 1936, https://doi.org/10.1111/j.1469-1809.1936.tb02137.x)
+    and is the direction of least squares for ``labels`` ``(N,)``. Errors as in ``attribute_direction``, and for a
+    Σ that cannot be inverted.
+    """
+    z, labels = _labelled(z, labels)
+    difference = _difference(z, labels)
+    centred = np.concatenate([z[labels == c] - z[labels == c].mean(axis=0) for c in (0, 1)])
+    within = centred.T @ centred / len(z)
+    if np.linalg.matrix_rank(within) < len(within):
+        _validate.refuse("z", f"rows that vary in all {len(within)} directions within the groups", z)
+    return _unit(np.linalg.solve(within, difference))
+
+
+def without(direction, others):
+    """Return the unit vector ``(d,)`` along the part of ``direction`` that is perpendicular to ``others`` ``(k, d)``.
+
+    Moving along it leaves the projections on all of ``others`` as they are. Raises ``ValueError`` where nothing of
+    ``direction`` is left.
+    """
+    direction = _validate.array("direction", direction, ("d",))
+    others = _validate.array("others", others, ("k", len(direction)))
+    rest = direction - others.T @ np.linalg.lstsq(others.T, direction, rcond=None)[0]
+    if np.linalg.norm(rest) <= 1e-9 * np.linalg.norm(direction):
+        _validate.refuse("direction", "a vector outside the span of others", direction)
+    return _unit(rest)
 
 
 def invert(decoder, images, steps=200, restarts=4, seed=0, learning_rate=0.1, latent_dim=None):
@@ -129,6 +163,25 @@ def invert(decoder, images, steps=200, restarts=4, seed=0, learning_rate=0.1, la
     final = errors().numpy().reshape(-1, restarts)
     best = np.arange(len(images)), final.argmin(axis=1)
     return z.numpy().reshape(-1, restarts, d)[best], final[best]
+
+
+def _labelled(z, labels):
+    z = _validate.array("z", z, ("N", "d"))
+    labels = _validate.array("labels", labels, (len(z),))
+    if set(np.unique(labels)) != {0, 1}:
+        _validate.refuse("labels", "both 0 and 1, and nothing else", labels)
+    return z, labels
+
+
+def _difference(z, labels):
+    difference = z[labels == 1].mean(axis=0) - z[labels == 0].mean(axis=0)
+    if not difference.any():
+        _validate.refuse("z", "different means with and without the attribute", z)
+    return difference
+
+
+def _unit(vector):
+    return vector / np.linalg.norm(vector)
 
 
 def _path_arguments(a, b, n):
