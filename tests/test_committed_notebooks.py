@@ -1,8 +1,10 @@
 """What is committed in notebooks/, solutions/ and exercises/ is what the sources in lessons/ give."""
 
+import re
 from pathlib import Path
 
 import build_notebooks
+import nbformat
 import notebook_source
 import pytest
 
@@ -21,3 +23,11 @@ def test_the_committed_file_is_what_its_source_gives(target):
 
 def test_no_notebook_is_left_without_its_source():
     assert build_notebooks.orphans(ROOT) == []
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.label)
+def test_code_in_the_text_keeps_its_lines(target):
+    """A reflowed fence (three backquotes with code behind them) would show as one broken paragraph."""
+    cells = nbformat.read(target.path, as_version=4).cells
+    lines = [line for cell in cells if cell.cell_type == "markdown" for line in cell.source.splitlines()]
+    assert [line for line in lines if "```" in line and not re.fullmatch(r"```\w*", line.strip())] == []

@@ -92,8 +92,11 @@ checks.effective_beta(effective_beta)
 # **3b.** A widely copied VAE of faces multiplies a mean of squares by a "reconstruction factor". Take images of 128 ×
 # 128 × 3 pixels in $[0, 1]$, 200 latent variables and the factor 10,000:
 #
-# ```python reconstruction = 10_000 * tf.reduce_mean(tf.square(x - x_hat), axis=[1, 2, 3]) kl = -0.5 *
-# tf.reduce_sum(1 + logvar - tf.square(mean) - tf.exp(logvar), axis=1) loss = reconstruction + kl ```
+# ```python
+# reconstruction = 10_000 * tf.reduce_mean(tf.square(x - x_hat), axis=[1, 2, 3])
+# kl = -0.5 * tf.reduce_sum(1 + logvar - tf.square(mean) - tf.exp(logvar), axis=1)
+# loss = reconstruction + kl
+# ```
 #
 # Read it as a proper negative ELBO (β = 1) with Gaussian pixels. Which variance $\sigma^2$ does it claim for a pixel?
 # Give the number, three digits are enough. Then think: pixels live in $[0, 1]$. Is this variance plausible?
@@ -118,10 +121,15 @@ checks.implied_variance(implied_variance)
 # **3c.** The following training step has a bug in one line; the model still trains, which is why nobody noticed. `x`
 # holds pixels in $[0, 1]$, shape `(N, H, W, C)`. Which line is wrong?
 #
-# ```python 1  mean, logvar = encoder(x) 2  z = mean + tf.exp(logvar) * tf.random.normal(tf.shape(mean)) 3  logits =
-# decoder(z) 4  bce = tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits) 5  reconstruction =
-# tf.reduce_mean(tf.reduce_sum(bce, axis=[1, 2, 3])) 6  kl = tf.reduce_mean(0.5 * tf.reduce_sum(mean**2 +
-# tf.exp(logvar) - logvar - 1, axis=1)) 7  loss = reconstruction + kl ```
+# ```python
+# 1  mean, logvar = encoder(x)
+# 2  z = mean + tf.exp(logvar) * tf.random.normal(tf.shape(mean))
+# 3  logits = decoder(z)
+# 4  bce = tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits)
+# 5  reconstruction = tf.reduce_mean(tf.reduce_sum(bce, axis=[1, 2, 3]))
+# 6  kl = tf.reduce_mean(0.5 * tf.reduce_sum(mean**2 + tf.exp(logvar) - logvar - 1, axis=1))
+# 7  loss = reconstruction + kl
+# ```
 
 # %%
 ### BEGIN SOLUTION
