@@ -1301,10 +1301,12 @@ likelihoods = [
 ]
 right.plot(kept, likelihoods, "-o", color=BLUE, markersize=4)
 right.plot(LATENT, best_evidence, "s", color=ORANGE, markersize=9, label=f"d = {LATENT}")
-right.set(xlabel="latent variables $d$", ylabel="mean log p(x) (nats)", title="Maximum likelihood for each d")
+right.set(
+    xlabel="latent variables $d$", ylabel="mean log p(x) (nats)", title="Maximum likelihood for each d (training data)"
+)
 right.legend(frameon=False, fontsize=9)
 figure.alt_text = (
-    "Left: eigenvalues of the data's covariance, falling from about twenty by a factor of sixty over thirty components; "
+    "Left: eigenvalues of the data's covariance, falling by a factor of over a hundred within thirty components; "
     "eight are kept, and a dashed line marks the mean of the others. Right: the best mean log p(x) rises with the number of latent variables."
 )
 figure
