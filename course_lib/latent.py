@@ -38,7 +38,7 @@ def lerp_rescaled(a, b, n):
     """Return ``n`` ≥ 2 points ``(n, d)`` of ``lerp`` divided by √(t² + (1 − t)²), both ends exact.
 
     A point of ``lerp`` between independent draws of N(0, I) is a draw of N(0, (t² + (1 − t)²) I), so each point here
-    is one of N(0, I). The norm is that of a draw only if the ends are perpendicular, as they nearly are when d is large.
+    is one of N(0, I). Its norm is a typical one only if the ends are nearly perpendicular, as they are when d is large.
     """
     a, b, t = _path_arguments(a, b, n)
     return ((1 - t) * a + t * b) / np.sqrt(t**2 + (1 - t) ** 2)

@@ -9,7 +9,18 @@ from course_lib.explore.base import Control, Explorer
 from course_lib.explore.divergence_lab import DivergenceLab
 from course_lib.explore.elbo_lab import ElboLab
 from course_lib.explore.latent_explorer import LatentExplorer
+from course_lib.explore.latent_pair import LatentPair
 from course_lib.explore.maps import BetaDial, LatentMap
 from course_lib.explore.transport_lab import TransportLab
 
-__all__ = ["BetaDial", "Control", "DivergenceLab", "ElboLab", "Explorer", "LatentExplorer", "LatentMap", "TransportLab"]
+__all__ = [
+    "BetaDial",
+    "Control",
+    "DivergenceLab",
+    "ElboLab",
+    "Explorer",
+    "LatentExplorer",
+    "LatentMap",
+    "LatentPair",
+    "TransportLab",
+]

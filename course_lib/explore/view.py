@@ -27,6 +27,8 @@ class View:
         self.buttons = {text: self._button(text, change) for text, change in explorer.actions.items()}
         self.buttons["Reset"] = self._button("Reset", lambda values: self.explorer.values())
         self.buttons["Save PNG"] = self._button("Save PNG", self._save)
+        if hasattr(explorer, "gif"):
+            self.buttons["Save GIF"] = self._button("Save GIF", self._save_walk)
         self.box = self._arrange()
         self.refresh()
 
@@ -61,10 +63,16 @@ class View:
             self.refresh()
 
     def _save(self, values):
-        path = next(p for n in itertools.count(1) if not (p := Path(f"picture-{n:03}.png")).exists())
+        path = _free_path("picture", "png")
         side = self.explorer.picture(values).shape[0]
         self.explorer.save(path, scale=max(1, 256 // side), **values)
         self.refresh(f"Saved as {path}.")
+        return {}
+
+    def _save_walk(self, values):
+        path = _free_path("walk", "gif")
+        self.explorer.gif(path, **values)
+        self.refresh(f"Saved the walk between the seeds as {path}.")
         return {}
 
     def _button(self, text, change):
@@ -121,3 +129,8 @@ class View:
         play = widgets.Play(**limits, value=control.value, interval=150)
         widgets.jslink((play, "value"), (widget, "value"))
         return widgets.HBox([widget, play], layout=widgets.Layout(flex_flow="row wrap"))
+
+
+def _free_path(stem, suffix):
+    """Return the first of stem-001.suffix, stem-002.suffix, ... that does not exist."""
+    return next(p for n in itertools.count(1) if not (p := Path(f"{stem}-{n:03}.{suffix}")).exists())
