@@ -13,8 +13,9 @@ def definitions(lesson, wanted, space, edit=None):
     occur exactly once in them: this is how a test breaks a formula to see whether its proof notices.
     """
     source = (LESSONS / f"{lesson}.py").read_text(encoding="utf-8")
-    pieces = [ast.get_source_segment(source, node) for node in ast.parse(source).body if _names(node) & set(wanted)]
-    code = "\n\n".join(pieces)
+    lines = source.splitlines()  # ast.get_source_segment would split the whole lesson again for every piece
+    nodes = [node for node in ast.parse(source).body if _names(node) & set(wanted)]
+    code = "\n\n".join("\n".join(lines[node.lineno - 1 : node.end_lineno]) for node in nodes)
     if edit is not None:
         code = replaced(code, *edit)
     space = dict(space)

@@ -984,8 +984,9 @@ figure
 
 
 # %%
-NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(41)  # E over N(0, 1) as a weighted sum
-WEIGHTS = WEIGHTS / WEIGHTS.sum()
+HERMITE = np.polynomial.hermite_e.hermegauss(41)
+NODES = HERMITE[0]  # an expectation over N(0, 1) is a weighted sum over these places
+WEIGHTS = HERMITE[1] / HERMITE[1].sum()
 
 
 def dirac_field(theta, psi, loss="saturating", gamma=0.0, noise=0.0, slope_penalty=0.0):
@@ -1446,7 +1447,7 @@ for each, (step, (samples, d, (x, pull))) in zip(panels, line_seen.items(), stri
     each.set(xlim=(-6, 6), ylim=(-0.17, 1.0), xlabel="$x$", title=f"step {step}: $W_1$ = {distance:.2f}")
     print(f"step {step:>5}: W1 to the data {distance:.3f} (two samples of the data: {floor:.3f})")
 panels[0].set_ylabel("density, or probability")
-panels[0].legend(frameon=False, fontsize=8.5, loc="upper left")
+panels[2].legend(frameon=False, fontsize=8.5, loc="upper left")
 figure.alt_text = (
     "Three moments of a one-dimensional GAN. At first the samples form one broad hump, D is higher at the two humps of the data, and arrows point towards them. "
     "Later the histogram of samples has two humps near those of the data, and D is a nearly flat line at one half."
