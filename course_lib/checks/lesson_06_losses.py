@@ -1,11 +1,8 @@
 """Checks of the exercises of lesson 06 about the range of images and the two losses of the game."""
 
-import contextlib
-import io
-
 import numpy as np
 
-from course_lib.checks.framework import Mistake, Symptom, judge, passed, require, run
+from course_lib.checks.framework import Mistake, Symptom, compare, judge, passed, require, run
 
 __all__ = ["discriminator_loss", "generator_loss", "to_generator_range"]
 
@@ -15,8 +12,7 @@ def to_generator_range(answer):
     task = "images in the generator's range"
     every_level = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
     cases = [(every_level,), (np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3), dtype=np.uint8),)]
-    with _silence():
-        judge(task, answer, cases, lambda u: u / 127.5 - 1, _range_mistakes())
+    compare(task, answer, cases, lambda u: u / 127.5 - 1, _range_mistakes())
     kind = np.asarray(run(task, answer, every_level)).dtype
     require(
         kind == np.float32,
@@ -162,8 +158,7 @@ def _judge_loss(task, answer, cases, extreme, reference, mistakes):
     import tensorflow as tf  # only a reader who has reached this task needs it
 
     tensors = [tuple(tf.constant(logits, tf.float32) for logits in case) for case in [*cases, extreme]]
-    with _silence():
-        judge(task, answer, tensors[:-1], lambda *case: reference(*map(np.asarray, case)), mistakes)
+    compare(task, answer, tensors[:-1], lambda *case: reference(*map(np.asarray, case)), mistakes)
     with tf.GradientTape() as tape:
         tape.watch(tensors[0])
         loss = run(task, answer, *tensors[0])
@@ -191,8 +186,3 @@ def _cross_entropy_of_probabilities(label, p):
 
     p = np.asarray(p)
     return float(keras.losses.BinaryCrossentropy()(np.full(p.shape, label, np.float32), p))
-
-
-def _silence():
-    """Hold back a judge's line where more is judged before the task is passed."""
-    return contextlib.redirect_stdout(io.StringIO())
