@@ -6,14 +6,19 @@ import numpy as np
 
 # Provisional: chosen on toy runs. They mark where to look, they do not prove a cause.
 THRESHOLDS = {
-    "accuracy": 0.98,  # D right on this share of both real and generated images ...
-    "logit_gap": 6.0,  # ... and its mean logits this far apart: odds of about 400 : 1
+    "separation": 0.995,  # D ranks the real one higher in this share of all pairs ...
+    "logit_gap": 6.0,  # ... and its mean logits are this far apart
     "diversity": 0.3,  # mean distance between samples, as a share of the data's
+    "bins": 0.6,  # how evenly samples fill ten regions of the data
+    "movement": 0.5,  # how far samples of the same codes go between visits, as a share of the data's mean distance
     "dead_units": 0.3,  # share of ReLU channels that are zero for every input tried
-    "swing": 0.4,  # range of D's accuracy on samples over the last epochs ...
-    "returns": 2.5,  # ... and how often that range is walked through: 1 is a trend, 2 one full cycle
-    "range": 0.05,  # how far values may stray from [-1, 1]
 }
+# These two are no matter of calibration: the first is what is meant by a lost mode, the second what G can produce.
+KEPT = 0.75  # share of the known modes
+REACH_USED = 0.6  # share of the interval of G's last activation that the data fill; [0, 1] in [-1, 1] is a half
+SLACK = 0.02  # how far data may stray out of that interval, as a share of it
+RECENT = 3  # visits that a finding has to last
+LATE = 6  # visits over which oscillation is judged
 
 
 class Diagnosis(NamedTuple):
@@ -36,58 +41,34 @@ class Report(tuple):
 
 def diagnose(records):
     """Return the ``Report`` of the diagnoses that the last records support, in the order to treat them."""
-    rules = (_range_mismatch, _overpowering, _collapse, _oscillation, _dead_units)
+    rules = (_diverged, _range_mismatch, _dead_units, _overpowering, _oscillation, _collapse)
     return Report(found for rule in rules if (found := rule(records)) is not None)
 
 
+def _diverged(records):
+    last = records[-1]
+    if not np.isfinite([last["fake_minimum"], last["fake_maximum"], last["logit_gap"]]).all():
+        return Diagnosis(
+            "diverged",
+            f"samples in [{last['fake_minimum']}, {last['fake_maximum']}], logit gap {last['logit_gap']}",
+            "go back to the last good weights, with a tenth of the learning rate",
+        )
+
+
 def _range_mismatch(records):
-    last, slack = records[-1], THRESHOLDS["range"]
-    real, fake = ((last[f"{who}_minimum"], last[f"{who}_maximum"]) for who in ("real", "fake"))
-    outside = any(low < -1 - slack or high > 1 + slack for low, high in (real, fake))
-    if outside or (real[0] >= -slack) != (fake[0] >= -slack):
+    last = records[-1]
+    low, high = last["reach_minimum"], last["reach_maximum"]
+    if not np.isfinite(high - low):
+        return None
+    real_low, real_high = last["real_minimum"], last["real_maximum"]
+    outside = max(low - real_low, real_high - high) > SLACK * (high - low)
+    if outside or real_high - real_low < REACH_USED * (high - low):
         return Diagnosis(
             "range mismatch",
-            f"data in [{real[0]:.2f}, {real[1]:.2f}], samples in [{fake[0]:.2f}, {fake[1]:.2f}]",
+            f"data in [{real_low:.2f}, {real_high:.2f}], samples in [{last['fake_minimum']:.2f}, "
+            f"{last['fake_maximum']:.2f}], and G's last activation gives [{low:.0f}, {high:.0f}]",
             "bring the data to [-1, 1] (images.to_float) and end the generator in tanh",
         )
-
-
-def _overpowering(records):
-    recent = records[-3:]
-    right = min(min(r["accuracy_real"], r["accuracy_fake"]) for r in recent)
-    gap = min(r["logit_gap"] for r in recent)
-    if right >= THRESHOLDS["accuracy"] and gap >= THRESHOLDS["logit_gap"]:
-        return Diagnosis(
-            "discriminator overpowering",
-            f"D is right on at least {right:.0%} of real and generated images for {len(recent)} epochs, "
-            f"mean logits {gap:.1f} apart; gradient norm of G {recent[-1]['gradient_generator']:.2g}",
-            "an R1 penalty (penalty='r1') before a smaller learning rate for D",
-        )
-
-
-def _collapse(records):
-    recent = [r["diversity"] for r in records[-3:]]
-    if len(recent) == 3 and max(recent) < THRESHOLDS["diversity"]:
-        return Diagnosis(
-            "collapse",
-            f"samples differ by {recent[-1]:.0%} of the data's mean pairwise distance (at most "
-            f"{max(recent):.0%} for 3 epochs)",
-            "look at the sample grid; then an R1 penalty, or Adam with β₁ = 0 to 0.5",
-        )
-
-
-def _oscillation(records):
-    values = np.array([r["accuracy_fake"] for r in records[-12:]])
-    swing = np.ptp(values)
-    if len(values) >= 6 and swing >= THRESHOLDS["swing"]:
-        returns = np.abs(np.diff(values)).sum() / swing
-        if returns >= THRESHOLDS["returns"]:
-            return Diagnosis(
-                "oscillation",
-                f"D's accuracy on samples swings over {swing:.0%} and walks that range {returns:.1f} times "
-                f"in {len(values)} epochs",
-                "an R1 penalty, less momentum (β₁ towards 0), and samples from the averaged generator (ema)",
-            )
 
 
 def _dead_units(records):
@@ -98,4 +79,45 @@ def _dead_units(records):
             "dead units",
             f"{shares[worst]:.0%} of the ReLU channels of {worst} are zero for every input tried",
             "LeakyReLU(0.2) in their place, or a smaller learning rate",
+        )
+
+
+def _overpowering(records):
+    recent = records[-RECENT:]
+    ranked = min(r["separation"] for r in recent)
+    gap = min(r["logit_gap"] for r in recent)
+    if len(recent) == RECENT and ranked >= THRESHOLDS["separation"] and gap >= THRESHOLDS["logit_gap"]:
+        last = recent[-1]
+        return Diagnosis(
+            "discriminator overpowering",
+            f"for {RECENT} visits D ranks the real one higher in at least {ranked:.1%} of all pairs, with mean logits "
+            f"{gap:.1f} apart or more; gradient norm of G {last['gradient_generator']:.2g}",
+            "an R1 penalty (penalty='r1') before a smaller learning rate for D",
+        )
+
+
+def _oscillation(records):
+    moves = np.array([r["movement"] for r in records[-LATE:]])
+    if len(moves) == LATE and np.isfinite(moves).all() and np.median(moves) >= THRESHOLDS["movement"]:
+        return Diagnosis(
+            "oscillation",
+            f"over {LATE} visits the sample of one code goes {np.median(moves):.0%} of the data's mean distance from "
+            "each visit to the next, and does not come to rest",
+            "an R1 penalty, less momentum (β₁ towards 0), smaller steps, and samples from the averaged generator (ema)",
+        )
+
+
+def _collapse(records):
+    recent = records[-RECENT:]
+    distance, bins = (max(r[name] for r in recent) for name in ("diversity", "bins"))
+    kept = max(r.get("kept", np.nan) for r in recent)
+    # Known modes are counted; without them two stand-ins: samples all alike, or regions of the data left empty.
+    lost = distance < THRESHOLDS["diversity"] or bins < THRESHOLDS["bins"]
+    if len(recent) == RECENT and (lost if np.isnan(kept) else kept < KEPT):
+        counted = "" if np.isnan(kept) else f"; at most {kept:.0%} of the modes are kept"
+        return Diagnosis(
+            "collapse",
+            f"for {RECENT} visits samples differ by at most {distance:.0%} of the data's mean distance and fill at "
+            f"most {bins:.0%} of its regions{counted}",
+            "look at the samples; then an R1 penalty, or Adam with β₁ = 0 to 0.5 and equal rates",
         )

@@ -1,4 +1,4 @@
-"""Keras callbacks: what the network draws while it learns, its curves, and a doctor for GANs.
+"""Keras callbacks: what the network draws while it learns, its curves, and a doctor for GANs (in ``_doctor``).
 
 What they collect lives in plain lists on the callback, so an interrupted ``fit`` (Ctrl-C) loses nothing
 and a later ``fit`` with the same callback goes on. Outside Jupyter they collect and display nothing.
@@ -8,12 +8,13 @@ import time
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from course_lib import images as _images
 from course_lib import plots
-from course_lib._diagnoses import diagnose
+from course_lib._doctor import GanDoctor
 from course_lib._validate import choice, integer, number, refuse
+
+__all__ = ["GanDoctor", "LiveCurves", "LivePicture", "SampleGrid"]
 
 
 class LivePicture:
@@ -134,88 +135,3 @@ class LiveCurves(keras.callbacks.Callback):
         self._drawn_at = time.monotonic()
         if self.history:
             self._picture.update(self.figure())
-
-
-class GanDoctor(keras.callbacks.Callback):
-    """Measure a ``gan.GAN`` after every epoch on ``n`` fixed real images and fixed latent codes.
-
-    ``images`` (N, H, W, C) are data as the model is trained on. Each of ``records`` holds
-    ``accuracy_real``, ``accuracy_fake`` (share of logits on the right side of 0; for a Wasserstein critic 0 means
-    nothing, so read only the gap), ``logit_gap``, ``gradient_generator``, ``gradient_discriminator`` (global norms
-    under the model's own loss), ``diversity`` (mean pairwise distance of samples over the data's),
-    ``dead_generator``, ``dead_discriminator`` (share of silent ReLU channels) and the value ranges.
-    """
-
-    def __init__(self, images, n=64, seed=0):
-        super().__init__()
-        x = np.asarray(images, np.float32)
-        if x.ndim != 4 or len(x) < 2:
-            refuse("images", "at least two images (N, H, W, C)", x)
-        self.real = x[np.random.default_rng(seed).permutation(len(x))[: integer("n", n, 2)]]
-        self.seed, self.records = seed, []
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.records.append(self.examine())
-
-    def examine(self):
-        """Return today's measurements as a dictionary of floats."""
-        generator, discriminator = self.model.generator, self.model.discriminator
-        z = np.random.default_rng(self.seed).standard_normal((len(self.real), self.model.latent_dim), np.float32)
-        with tf.GradientTape() as d_tape, tf.GradientTape() as g_tape:
-            fake = generator(z, training=False)
-            real_logits = tf.cast(discriminator(self.real, training=False), "float32")
-            fake_logits = tf.cast(discriminator(fake, training=False), "float32")
-            d_loss = self.model.gan_loss.discriminator(real_logits, fake_logits)
-            g_loss = self.model.gan_loss.generator(real_logits, fake_logits)
-        return {
-            "accuracy_real": float(np.mean(real_logits > 0)),
-            "accuracy_fake": float(np.mean(fake_logits < 0)),
-            "logit_gap": float(np.mean(real_logits) - np.mean(fake_logits)),
-            "gradient_generator": _norm(g_tape.gradient(g_loss, generator.trainable_variables)),
-            "gradient_discriminator": _norm(d_tape.gradient(d_loss, discriminator.trainable_variables)),
-            "diversity": _mean_distance(fake) / max(_mean_distance(self.real), 1e-9),
-            "dead_generator": _dead_share(generator, z),
-            "dead_discriminator": _dead_share(discriminator, self.real),
-            "real_minimum": float(self.real.min()),
-            "real_maximum": float(self.real.max()),
-            "fake_minimum": float(np.min(fake)),
-            "fake_maximum": float(np.max(fake)),
-        }
-
-    @property
-    def history(self):
-        """The records as columns, name -> list, for ``plots.curves``."""
-        return {name: [record[name] for record in self.records] for name in (self.records or [{}])[0]}
-
-    def report(self):
-        """Return the ``Report`` of the diagnoses that the last epochs support, in the order to treat them."""
-        if not self.records:
-            refuse("records", "at least one epoch", "none", "Pass the callback to fit first.")
-        return diagnose(self.records)
-
-
-def _norm(gradients):
-    return float(tf.linalg.global_norm([g for g in gradients if g is not None]))
-
-
-def _mean_distance(images):
-    """Mean Euclidean distance over all pairs of images."""
-    x = np.asarray(images, np.float64).reshape(len(images), -1)
-    squared = (x**2).sum(1)
-    distances = np.sqrt(np.maximum(squared[:, None] + squared - 2 * x @ x.T, 0))
-    return float(distances.sum() / (len(x) * (len(x) - 1)))
-
-
-def _dead_share(network, inputs):
-    """Share of ReLU channels that are zero for all inputs; 0 for a network without ReLU."""
-    outputs = [layer.output for layer in network.layers if _is_relu(layer)]
-    if not outputs:
-        return 0.0
-    values = keras.Model(network.inputs[0], outputs)(inputs, training=False)
-    silent = [np.max(v, axis=tuple(range(np.ndim(v) - 1))) <= 0 for v in (values if len(outputs) > 1 else [values])]
-    return float(np.mean(np.concatenate(silent)))
-
-
-def _is_relu(layer):
-    plain = isinstance(layer, keras.layers.ReLU) and not layer.negative_slope
-    return plain or getattr(layer, "activation", None) is keras.activations.relu

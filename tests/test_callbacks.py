@@ -154,16 +154,22 @@ def healthy(**changes):
     record = {
         "accuracy_real": 0.7,
         "accuracy_fake": 0.7,
+        "separation": 0.8,
         "logit_gap": 1.0,
         "gradient_generator": 1.0,
         "gradient_discriminator": 1.0,
         "diversity": 0.9,
+        "recall": 0.6,
+        "bins": 0.9,
+        "movement": 0.1,
         "dead_generator": 0.0,
         "dead_discriminator": 0.0,
         "real_minimum": -1.0,
         "real_maximum": 1.0,
         "fake_minimum": -0.9,
         "fake_maximum": 0.9,
+        "reach_minimum": -1.0,
+        "reach_maximum": 1.0,
     }
     return record | changes
 
@@ -180,58 +186,129 @@ def test_a_healthy_run_has_no_diagnosis():
 @pytest.mark.parametrize(
     "changes, name",
     [
-        ({"accuracy_real": 1.0, "accuracy_fake": 0.99, "logit_gap": 12.0}, "discriminator overpowering"),
-        ({"diversity": 0.1}, "collapse"),
+        ({"separation": 1.0, "logit_gap": 60.0}, "discriminator overpowering"),
+        ({"diversity": 0.05}, "collapse"),
+        ({"bins": 0.2}, "collapse"),
+        ({"kept": 0.5, "high_quality": 0.9}, "collapse"),
+        ({"movement": 1.5}, "oscillation"),
         ({"real_minimum": 0.0}, "range mismatch"),
-        ({"fake_minimum": 0.0}, "range mismatch"),
+        ({"reach_minimum": 0.0}, "range mismatch"),
         ({"real_minimum": 0.0, "real_maximum": 255.0}, "range mismatch"),
-        ({"dead_discriminator": 0.5}, "dead units"),
+        ({"dead_discriminator": 0.9}, "dead units"),
+        ({"dead_generator": 0.9}, "dead units"),
+        ({"fake_minimum": np.nan, "diversity": np.nan, "bins": np.nan}, "diverged"),
     ],
 )
 def test_each_sickness_is_named_with_evidence_and_advice(changes, name):
-    (found,) = diagnose([healthy(**changes)] * 3)
+    (found,) = diagnose([healthy(**changes)] * 6)
     assert found.name == name
-    assert any(c.isdigit() for c in found.evidence) and len(found.advice) > 20
+    assert any(c.isdigit() for c in found.evidence) or "nan" in found.evidence
+    assert len(found.advice) > 20
     assert found.evidence in str(found) and found.advice in str(found)
 
 
-def test_one_bad_epoch_is_no_collapse_and_no_overpowering():
-    bad = healthy(diversity=0.1, accuracy_real=1.0, accuracy_fake=1.0, logit_gap=12.0)
-    assert names([healthy(), healthy(), bad]) == []
+def test_one_bad_visit_is_no_collapse_no_overpowering_and_no_oscillation():
+    bad = healthy(diversity=0.0, bins=0.1, separation=1.0, logit_gap=60.0, movement=9.0)
+    assert names([healthy()] * 5 + [bad]) == []
+    assert names([bad] * 2) == [], "two visits are too few to tell"
 
 
-def test_a_swing_is_oscillation_and_a_trend_is_not():
-    cycle = 0.5 + 0.4 * np.sin(np.arange(12))
-    assert names([healthy(accuracy_fake=a) for a in cycle]) == ["oscillation"]
-    assert names([healthy(accuracy_fake=a) for a in np.linspace(0.2, 0.9, 12)]) == []
+def test_known_modes_decide_about_collapse():
+    assert names([healthy(bins=0.2, kept=1.0)] * 3) == []
+    assert "50% of the modes" in str(diagnose([healthy(kept=0.5)] * 3))
+
+
+def test_points_without_a_bound_have_no_range_to_miss():
+    free = {"reach_minimum": -np.inf, "reach_maximum": np.inf}
+    assert names([healthy(real_minimum=0.0, real_maximum=255.0, **free)] * 6) == []
+
+
+def doctor_of(model, x=None, **arguments):
+    doctor = callbacks.GanDoctor(data() if x is None else x, **arguments)
+    doctor.set_model(model)
+    return doctor
 
 
 def test_measurements_agree_with_their_definitions():
-    model, doctor = tiny_gan(), callbacks.GanDoctor(data(), n=16)
-    doctor.set_model(model)
+    model = tiny_gan()
+    doctor = doctor_of(model, n=16)
     record = doctor.examine()
     assert record == doctor.examine(), "same weights, same numbers"
     logits = np.asarray(model.discriminator(doctor.real))
     assert record["accuracy_real"] == pytest.approx((logits > 0).mean())
-    assert set(record) == set(healthy())
+    assert set(doctor.visit()) == set(healthy())
     model.generator.layers[-2].set_weights([np.zeros((8, 64)), np.full(64, 0.5)])
     model.discriminator.layers[-1].set_weights([np.zeros((8, 1)), np.ones(1)])
     record = doctor.examine()
     assert record["diversity"] == pytest.approx(0, abs=1e-3)
     assert (record["accuracy_real"], record["accuracy_fake"], record["logit_gap"]) == (1.0, 0.0, 0.0)
+    assert record["separation"] == 0.5, "a blind D ranks half of the pairs right"
     # Constant logits l = 1: the only slope left is the bias, dL/db = sigmoid(1) - 1 + sigmoid(1), and the weights
     # of the last layer, which see the hidden activations.
     assert record["gradient_generator"] == pytest.approx(0, abs=1e-6)
     assert record["gradient_discriminator"] >= 2 / (1 + np.exp(-1)) - 1
+    assert (record["reach_minimum"], record["reach_maximum"]) == (-1.0, 1.0)
 
 
-def test_diversity_is_one_when_the_samples_are_the_data():
+def test_separation_does_not_depend_on_where_the_logits_lie():
     model = tiny_gan()
-    doctor = callbacks.GanDoctor(data(), n=8)
-    doctor.set_model(model)
-    z = np.random.default_rng(doctor.seed).standard_normal((8, 4), np.float32)
-    doctor.real = np.asarray(model.generator(z))
-    assert doctor.examine()["diversity"] == pytest.approx(1, rel=1e-5)
+    doctor = doctor_of(model, n=16)
+    before = doctor.examine()
+    kernel, bias = model.discriminator.layers[-1].get_weights()
+    model.discriminator.layers[-1].set_weights([kernel, bias + 100])
+    after = doctor.examine()
+    assert after["separation"] == pytest.approx(before["separation"], abs=0.02)  # float32 rounds ties together
+    assert (after["accuracy_real"], after["accuracy_fake"]) == (1.0, 0.0)
+
+
+def test_variety_is_one_when_the_samples_are_the_data():
+    model = tiny_gan()
+    doctor = doctor_of(model, n=10)
+    z = np.random.default_rng(doctor.seed).standard_normal((10, 4), np.float32)
+    twin = doctor_of(model, np.asarray(model.generator(z)))
+    twin.real = np.asarray(model.generator(z))
+    record = twin.examine()
+    assert record["diversity"] == pytest.approx(1, rel=1e-5)
+    assert record["recall"] == 1
+    assert record["bins"] == pytest.approx(1)
+
+
+def line_gan(last=None, scale=1.0):
+    """Points in the plane: G is linear and its second coordinate 0, so that its samples lie on a line."""
+    generator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, activation=last)])
+    generator.layers[-1].set_weights([np.array([[scale, 0.0], [0.0, 0.0]]), np.zeros(2)])
+    model = gan.GAN(generator, keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), ema=None)
+    model.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3))
+    return model
+
+
+def test_points_known_modes_and_lost_regions():
+    rng = np.random.default_rng(0)
+    centres = np.array([[0.0, 0.0], [50.0, 50.0]])
+    points = centres[rng.integers(0, 2, 400)] + rng.standard_normal((400, 2))
+    record = doctor_of(line_gan(), points, modes=(centres, 1.0)).visit()
+    assert record["kept"] == 0.5 and record["high_quality"] > 0.95
+    assert record["bins"] < 0.6 and record["recall"] < 0.6
+    assert not np.isfinite(record["reach_maximum"])
+    assert (np.isnan(record["movement"]), set(record) - set(healthy())) == (True, {"kept", "high_quality"})
+
+
+def test_movement_is_measured_on_the_same_codes():
+    rng = np.random.default_rng(0)
+    doctor = callbacks.GanDoctor(rng.standard_normal((500, 2)))
+    doctor.visit(line_gan())
+    assert doctor.visit(line_gan())["movement"] == 0
+    moved = doctor.visit(line_gan(scale=2.0))["movement"]
+    # E|z| = 0.80 of a standard normal, over the mean distance of two points of the plane, sqrt(pi) = 1.77.
+    assert moved == pytest.approx(np.sqrt(2 / np.pi) / np.sqrt(np.pi), rel=0.2)
+
+
+def test_a_diverged_model_is_measured_and_named():
+    model = line_gan()
+    model.generator.layers[-1].set_weights([np.full((2, 2), np.nan), np.zeros(2)])
+    doctor = doctor_of(model, np.random.default_rng(0).standard_normal((50, 2)), modes=(np.zeros((1, 2)), 1.0))
+    doctor.visit()
+    assert [d.name for d in doctor.report()] == ["diverged"]
 
 
 def test_dead_units_are_counted_by_channel():
@@ -254,5 +331,19 @@ def test_doctor_reports_after_a_real_run():
     fit(tiny_gan(), doctor)
     assert len(doctor.history["logit_gap"]) == 2
     assert isinstance(str(doctor.report()), str)
-    with pytest.raises(ValueError, match="images"):
-        callbacks.GanDoctor(np.zeros((1, 8, 8, 1)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"data": np.zeros((9, 8, 8, 1))}, "data"),
+        ({"data": np.zeros((50, 8, 8))}, "data"),
+        ({"data": np.zeros((50, 2)), "n": 4}, "n"),
+        ({"data": np.zeros((50, 2)), "modes": (np.zeros((3, 3)), 1.0)}, "modes"),
+        ({"data": np.zeros((50, 8, 8, 1)), "modes": (np.zeros((3, 1)), 1.0)}, "modes"),
+        ({"data": np.zeros((50, 2)), "modes": (np.zeros((3, 2)), 0.0)}, "modes"),
+    ],
+)
+def test_a_doctor_without_fitting_data_is_refused(arguments, named):
+    with pytest.raises(ValueError, match=f"^{named}"):
+        callbacks.GanDoctor(**arguments)
