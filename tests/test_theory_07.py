@@ -52,6 +52,14 @@ def proves_that_mode_coverage_counts_as_the_lesson_says(mode_coverage):
     assert np.isclose(one_of_eight["reverse_kl"], np.log(8))
 
 
+def proves_that_the_lesson_and_the_library_count_alike(code):
+    proves_that_mode_coverage_counts_as_the_lesson_says(code["mode_report"])
+    rng = np.random.default_rng(1)
+    centres, points = rng.normal(size=(5, 2)), rng.normal(size=(300, 2))
+    ours, library = code["mode_report"](points, centres, 0.1), metrics.mode_coverage(points, centres, 0.1)
+    assert all(np.allclose(ours[key], library[key]) for key in library)
+
+
 def proves_the_expected_number_of_modes(code):
     p = np.array([0.5, 0.3, 0.2])
     for n in (1, 2, 5):
@@ -300,6 +308,7 @@ def proves_that_the_table_is_computed_from_the_games(code):
 
 PROOFS = {
     proves_the_three_sigma_share: ("high_quality_share",),
+    proves_that_the_lesson_and_the_library_count_alike: ("mode_report", "reverse_kl"),
     proves_the_expected_number_of_modes: ("expected_modes",),
     proves_the_reverse_kl: ("reverse_kl",),
     proves_the_bias_of_the_reverse_kl: ("reverse_kl_bias", "exact_bias"),
@@ -345,6 +354,11 @@ MUTANTS = {
     "coverage: distance not squared": Mutant(_coverage, _count, "(3 * std) ** 2", "3 * std"),
     "coverage: one sample keeps a mode": Mutant(_coverage, _count, "counts >= 0.1 * len(samples) / m", "counts > 0"),
     "coverage: half of the share": Mutant(_coverage, _count, "0.1 * len", "0.5 * len"),
+    "report: bad samples counted": broken(
+        proves_that_the_lesson_and_the_library_count_alike, "nearest[good]", "nearest"
+    ),
+    "report: two sigma": broken(proves_that_the_lesson_and_the_library_count_alike, "3 * std", "2 * std"),
+    "report: a tenth of all": broken(proves_that_the_lesson_and_the_library_count_alike, " / len(centres)", ""),
     "modes: mean for sum": broken(proves_the_expected_number_of_modes, "np.sum(", "np.mean("),
     "modes: missed for hit": broken(proves_the_expected_number_of_modes, "1 - (1 -", "(1 -"),
     "reverse KL: bits": broken(proves_the_reverse_kl, "np.log(len(h))", "np.log2(len(h))"),
