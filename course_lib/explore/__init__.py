@@ -8,6 +8,7 @@ ipywidgets 7.7.1 has are used, because Colab ships that version.
 from course_lib.explore.base import Control, Explorer
 from course_lib.explore.divergence_lab import DivergenceLab
 from course_lib.explore.elbo_lab import ElboLab
+from course_lib.explore.gan_lab import GanLab
 from course_lib.explore.latent_explorer import LatentExplorer
 from course_lib.explore.latent_pair import LatentPair
 from course_lib.explore.maps import BetaDial, LatentMap
@@ -19,6 +20,7 @@ __all__ = [
     "DivergenceLab",
     "ElboLab",
     "Explorer",
+    "GanLab",
     "LatentExplorer",
     "LatentMap",
     "LatentPair",
