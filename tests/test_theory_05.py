@@ -184,15 +184,15 @@ def proves_the_pushes_of_the_losses(lesson):
     close(direction @ pushes["saturating, log(1 − D)"], rate(lambda v: 2 * divergences.js_discrete(p, v)), rtol=1e-5)
     softened = rate(lambda v: 2 * divergences.kl_discrete((p + v) / 2, p))
     close(direction @ pushes["non-saturating, −log D"], softened, rtol=1e-5)
-    for name, (fake, real, target), scale in (
-        ("least squares, labels 0, 1, 1", (0, 1, 1), 0.5),
-        ("least squares, labels −1, 1, 0", (-1, 1, 0), 0.5 * 2),
+    for name, (fake, real, target) in (
+        ("least squares, labels 0, 1, 1", (0, 1, 1)),
+        ("least squares, labels −1, 1, 0", (-1, 1, 0)),
     ):
         best = [
             optimize.minimize_scalar(lambda d, a=a, b=b, r=real, f=fake: a * (d - r) ** 2 + b * (d - f) ** 2).x
             for a, b in zip(p, q, strict=True)
         ]
-        close(pushes[name], scale * (np.array(best) - target) ** 2 / (2 if target == 0 else 1), atol=1e-6)
+        close(pushes[name], 0.5 * (np.array(best) - target) ** 2, atol=1e-6)
     ratios = np.geomspace(1e-3, 1e3, 501)
     rising = [bool(np.all(np.diff(push) >= 0)) for push in lesson["pushes"](ratios).values()]
     assert rising == [True, True, True, False]

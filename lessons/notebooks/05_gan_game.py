@@ -27,7 +27,7 @@ from IPython.display import Markdown
 from keras import layers
 from scipy.optimize import minimize, minimize_scalar
 
-from course_lib import data, divergences, gan, losses, metrics, planar, plots, runtime
+from course_lib import data, divergences, explore, gan, losses, metrics, planar, plots, runtime
 
 SEED = 0
 runtime.setup(SEED)
@@ -367,8 +367,8 @@ figure.alt_text = (
 figure
 
 # %% [markdown]
-# Remember this picture when you train on a small data set: **the training loss of $D$ is no divergence**. It can promise a distance that is not there. (Lesson 10 measures what this does
-# to generators, and what augmentation does about it.)
+# Remember this picture when you train on a small data set: **the training loss of $D$ is no divergence**. It can promise a distance that is not there. (What this does to
+# generators, and what augmentation does about it, is a question for lesson 10.)
 
 # %% [markdown]
 # ## 3 · What the generator minimises
@@ -546,7 +546,7 @@ assert not np.allclose(steps[2], steps[5], atol=0.05), "and D must be held still
 #
 # $$\mathbb E_p[(D^*-c)^2] + \mathbb E_q[(D^*-c)^2] = \int\frac{(p-q)^2}{p+q}\,dx = \int \frac{(2q - (p+q))^2}{p+q}\,dx = \chi^2(p+q\,\|\,2q),$$
 #
-# a **Pearson χ²** divergence. True; but does the generator's *step* descend it? Our rule answers. For the middle $c$, $\ell = (D^*-c)^2 = \big(\tfrac{1-u}{1+u}\big)^2$, which *falls* in $u$ until $u = 1$ and rises afterwards: $h$ is **not convex**, and where the
+# a **Pearson χ²** divergence. True; but does the generator's *step* descend it? Our rule answers. For the middle $c$, $\ell = \tfrac12(D^*-c)^2 = \tfrac12\big(\tfrac{1-u}{1+u}\big)^2$, which *falls* in $u$ until $u = 1$ and rises afterwards: $h$ is **not convex**, and where the
 # generator makes too little ($u<1$), the step makes even less. For the labels in practical use ($a = 0$, $b = c = 1$), $\ell = \tfrac12\big(\tfrac{u}{1+u}\big)^2$ rises for every $u$: a proper divergence. Use 0, 1, 1.
 
 
@@ -1539,22 +1539,30 @@ assert course[-1][1] > course[3][1], "the change should bring modes back"
 #
 # ## 7 · Play it yourself
 #
-# **GanLab** shows a game as it is played. How to read it:
+# **GanLab** plays games like those above and keeps every frame, so that you can go back. Move *Frame*, or press play; frames that do not exist yet are trained while you watch. How to read it:
 #
-# - **Heat map**: $D(x)$, from sure of a fake to sure of real. A flat map at one half is a draw. Hard edges mean a steep, saturated $D$.
-# - **Arrows** at the generated points: $-\partial L_G/\partial x$, where the generator's loss pulls each sample. They follow the slope of the logit uphill. No arrows on a bad sample: the loss has saturated there.
-# - **Points**: data and samples. Watch whether samples *move together* (all chase the same hill: the onset of collapse) or each to its nearest mode.
-# - **Curves**: losses against their values at a draw, $2\ln 2$ and $\ln 2$.
+# - **Heat map**: $D(x)$. White means that $D$ cannot tell; a white map is a draw. Strong colours with hard edges are a steep, saturated $D$.
+# - **Arrows**: $-\partial L_G/\partial x$ at some of the samples, where the generator's loss pulls them. They climb the slope of the logit. A bad sample without an arrow has nothing to learn from.
+# - **Points**: data and samples. Do samples move *together*, all after the same hill (this is how collapse begins), or each to its nearest mode?
+# - **Curves**: the losses against a draw, and what is known of the samples: modes kept in the plane, and on a line the exact JSD beside what $D$'s loss claims it to be, which is section 2's lower bound at work. On a line the picture also shows $p/(p+q)$ beside $D$.
+# - **Rules of the game**: loss, penalty and momentum. They are valid from the frame given below them; *Rules from here* sets it to the present frame, with all weights kept.
+
+# %%
+lab = explore.GanLab(title="GanLab: the game, frame by frame")
+lab.show()
 
 # %% [markdown]
-# **Try this in GanLab**
+# ## 8 · Try this
 #
-# - Start with the plain non-saturating game and let it run. Scrub back: when did each mode get its samples?
-# - Switch the loss to *minimax* (saturating) at the very start, then restart with *non-saturating*. In which one do the arrows of bad samples vanish?
-# - Set the momentum to 0.9 and wait until samples leave the modes. Then add R1 in mid-game, and only afterwards reduce the momentum. Which of the two healed it?
-# - Choose *wasserstein* without a penalty. Section 5 says what a critic without friction or bound will do to the logits: predict it, then look.
+# **In GanLab**
 #
-# **Try this in the notebook**
+# - Play the ring with the rules it starts with. Go back with the slider: when did each mode get its samples, and what did $D$ look like just before?
+# - Choose the loss *minimax* (saturating), valid from frame 0, and compare the first ten frames with those of *non-saturating*. Which arrows are shorter? And at frame 100?
+# - Choose momentum 0.9, valid from frame 0. Compare frame 60 with the momentum you had before. Does the loss of $D$ tell you what happened?
+# - Cure it in mid-game: build `explore.GanLab(start=("non_saturating", "none", 0.9))`, go to frame 60, press *Rules from here*, and choose R1; then, from the same frame, momentum 0; then both. What does each do within ten frames, and within forty?
+# - On the scene with two bumps on a line, watch $D$ beside $p/(p+q)$. Where do they part, and how many samples are there?
+#
+# **In the notebook**
 #
 # - In `PORTRAITS`, add R1 with $\gamma = 3$. From which root of the boxed formula does its slow last part come?
 # - Play the Dirac-GAN with *simultaneous* steps of size 0.1 and the non-saturating loss for 20,000 steps. It neither converges nor escapes. Balance the outward factor $1+\eta^2/4$ of $r^2$ per step against the inward $-\eta r^4/8$ of section 5, and predict the radius on which it ends before you look.
