@@ -7,7 +7,7 @@
 # - measure mode collapse, and say how far each measure can be trusted: kept modes, the 3σ share, the reverse KL, the birthday test;
 # - derive why a generator wants to collapse, why momentum turns a quiet game into a growing spiral, and what packing, label smoothing, instance noise and a gradient penalty change;
 # - say what the loss curves of a GAN can and cannot tell you;
-# - read a laboratory of 100 and more recorded games: what provoked collapse, what cured it, and what did not.
+# - read a laboratory of recorded games, each rule with several seeds: what provoked collapse, what cured it, and what did not.
 #
 # **Time.** Reading 40 minutes. Running all cells: about 50 seconds on two CPU cores. On a GPU its time has not been measured yet.
 #
@@ -220,7 +220,7 @@ assert strays["kept"] == 1
 #
 # $$\mathbb E[\mathrm{KL}(\hat h\,\|\,u)] \approx \sum_j \frac{1}{2u_j}\,\frac{u_j(1-u_j)}{n} = \frac1{2n}\sum_j(1-u_j) = \boxed{\;\frac{k-1}{2n}\;}$$
 #
-# the **Miller–Madow** term. With 8 modes and 10,000 samples it is 0.00035 and can be forgotten; with 1,000 modes and 26,000 samples (the usual protocol of "stacked MNIST") it is 0.019, about what the best published GANs are given as their result. The
+# the **Miller–Madow** term. With 8 modes and 10,000 samples it is 0.00035 and can be forgotten; with 1,000 modes and 26,000 samples (the usual protocol of "stacked MNIST") it is 0.019, not far below the best published results: 0.06 ([Lin et al. 2018](https://arxiv.org/abs/1712.04086)) and 0.03 ([Kumar et al. 2019](https://arxiv.org/abs/1901.08508)) are close to what a perfect generator would get. The
 # expectation can also be summed exactly, because each count is binomial.
 
 
@@ -434,7 +434,7 @@ Markdown("\n".join(rows))
 #
 # ### The best answer to a fixed discriminator is one point
 #
-# Hold $D$ still, with logit $a(x)$. What is the best that $G$ can do? Each of its losses is an average over its samples of a decreasing function of the logit, so $G$ wants to maximise $\mathbb E_q[g(a(x))]$ with $g$ increasing. For every density $q$,
+# Hold $D$ still, with logit $a(x)$. What is the best that $G$ can do? Each of its losses (the relativistic one aside, which compares pairs) is an average over its samples of a decreasing function of the logit, so $G$ wants to maximise $\mathbb E_q[g(a(x))]$ with $g$ increasing. For every density $q$,
 #
 # $$\mathbb E_{x\sim q}[g(a(x))] \;\le\; \max_x\, g(a(x)),$$
 #
@@ -598,7 +598,7 @@ figure
 #
 # The optimizers of deep learning carry **momentum**: they step along an average of past gradients. On a hill that helps, since the slopes of the past point the same way as today's. In a game the gradient *turns*, and the past points the wrong way.
 #
-# The smallest game shows it all. In the **Dirac GAN** (lesson 05) data and generator are single points, 0 and $\theta$, and the critic is $D(x) = \psi x$. Near its solution $(0, 0)$ every GAN loss reduces, up to a constant, to the *bilinear game*
+# The smallest game shows it all. In the **Dirac GAN** (lesson 05) data and generator are single points, 0 and $\theta$, and the critic is $D(x) = \psi x$. Near its solution $(0, 0)$ every GAN loss reduces, up to a constant factor, to the *bilinear game*
 # $\min_\theta\max_\psi\ \theta\psi$. The gradients are $\psi$ for $\theta$ and $\theta$ for $\psi$.
 #
 # ### Both players at once
@@ -1035,7 +1035,7 @@ assert np.array_equal(pack(example, 3)[1], [6, 7, 8, 9, 10, 11]), "whole samples
 # ### Two games, live
 #
 # Now two real games on the ring, with `planar.Game`, which wraps the training step of lesson 06 around small networks: three hidden layers of 128 units each, the non-saturating loss, Adam with learning rate $10^{-3}$ for both players. They differ in one number: the first uses Adam's **default** momentum $\beta_1 = 0.9$, the
-# second $\beta_1 = 0.5$. Every 100 steps we draw samples and count. For the second we also average the generator's weights, as lesson 06 did (`ema`): section 3 called it memory.
+# second $\beta_1 = 0.5$. Every 100 steps we draw samples and count. Beside the generator of the moment we measure an average of its weights over about 200 steps, as lesson 06 did (`ema`): section 3 called it memory.
 
 
 # %%
@@ -1127,7 +1127,7 @@ figure.alt_text = (
 figure
 
 # %% [markdown]
-# In the film the first game (left) draws a short line or a fan of points that wanders about the plane: nearly one-dimensional samples, few modes touched, none of them kept. The second (right) spreads along the ring and then gathers on the modes; now and then it slips off all of them at once, and its *averaged* generator does not. In the curves both losses of the sick
+# In the stored run the first game (left) draws a short line or a fan of points that wanders about the plane: nearly one-dimensional samples, few modes touched, none of them kept. The second (right) spreads along the ring and then gathers on the modes; now and then it slips off many of them at once, and its *averaged* generator does so less. In the curves both losses of the sick
 # game swing; those of the other lie close to a draw.
 #
 # ### The record
@@ -1317,7 +1317,7 @@ for method in ranking:
 #
 # - **Momentum is what makes and what cures this sickness.** With nothing else changed, $\beta_1 = 0.5$ is at the top of the list on the ring and on the grid. This is the prediction of section 4, made for a game with two parameters and confirmed for two networks.
 # - **Most of the named cures do not cure here.** As long as $\beta_1 = 0.9$, changing the loss, packing or penalising $D$ leaves most modes lost, and some make it worse. They are not bad ideas: they were published with other optimizers, rates and scales. The record answers one question only, "does this change *alone* undo the harm?"
-# - **Penalties have a scale.** R1, WGAN-GP and spectral norm bound the slope of $D$. If the logit's slope is at most $L$, then $|a(x) - a(y)| \le L\,\|x-y\|$: across the $3\sigma = 0.06$ of a mode of the ring a critic of slope 1 can change by 0.06, while $\ln\frac{D^*}{1-D^*}$ has to change by several units. A critic that may not be steep cannot
+# - **Penalties have a scale.** R1, WGAN-GP and spectral norm hold down the slope of $D$. If the logit's slope is at most $L$, then $|a(x) - a(y)| \le L\,\|x-y\|$: across the $3\sigma = 0.06$ of a mode of the ring a critic of slope 1 can change by 0.06, while $\ln\frac{D^*}{1-D^*}$ has to change by several units. A critic that may not be steep cannot
 #   see how narrow the modes are. On pictures, whose distances are large, the same penalties have room. (*Try this*, below, widens the modes.)
 # - **Look at the spread before you rank.** Where the brackets of two methods overlap, three seeds have not told them apart.
 #
@@ -1378,7 +1378,7 @@ for name, played in live.items():
     print(f"--- {name} ---\n{played['doctor'].report()}\n")
 
 # %% [markdown]
-# A rule is a threshold on a few numbers. It can be wrong, and a sickness without a rule goes unseen. Read the evidence, not only the name; and look at samples.
+# One sickness seldom comes alone: large, persistent steps can also push ReLU units of $G$ below zero for good (section 1), and a network with few live units has few dimensions left to fill a ring with. A rule is a threshold on a few numbers. It can be wrong, and a sickness without a rule goes unseen. Read the evidence, not only the name; and look at samples.
 #
 # QUIZ
 #
@@ -1405,6 +1405,7 @@ for name, played in live.items():
 # - In the smallest game the growth rate is $\alpha^2\beta/(1-\beta)$: the sign of the momentum decides, and R1 with $\gamma > 2\alpha\beta/(1-\beta)$ calms it.
 # - Smooth labels on the data's side only. Noise on both sides gives disjoint supports a slope.
 # - $\mathrm{JSD} \ge \ln 2 - L_D/2$, on unseen data. $L_G$ is a relative score, not a measure of quality.
+# - Measured here, the momentum of the optimizers decided more than the loss did, and the average of a restless generator was better than the generator.
 # - Packing turns a lost share $\varepsilon$ into a total variation of $1 - (1-\varepsilon)^m$.
 #
 # ## References
