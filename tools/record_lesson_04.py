@@ -175,7 +175,7 @@ def main():
         "traversals": f"seed {SEEDS[0]}, the six units of largest KL, each from {REACH[0]:g} to {REACH[-1]:g}",
         "minutes": round(sum(float(r["seconds"]) for r in results.values()) / 60, 1),
         "minutes_are": "processor time of one core",
-        "hardware": f"one of {report.cores} CPU cores, {platform.machine()}, shared with other work",
+        "hardware": f"one of {os.cpu_count()} CPU cores, {platform.machine()}, shared with other work",
         "date": datetime.date.today().isoformat(),
         "versions": {"tensorflow": report.tensorflow, "keras": report.keras, "numpy": np.__version__},
         "licence": "Apache-2.0 (weights and numbers)",
