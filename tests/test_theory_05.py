@@ -127,6 +127,19 @@ def proves_the_non_saturating_slope(loss_class):
     close(ratio, 99, rtol=1e-4)
 
 
+def proves_the_other_generators_slopes(loss_class):
+    """The derivative by a fake's logit a, beside a real logit r: where each loss pushes, and how hard."""
+    expected = {
+        "LeastSquares": lambda a, r: a - 1,
+        "Hinge": lambda a, r: -np.ones_like(a),
+        "Wasserstein": lambda a, r: -np.ones_like(a),
+        "Relativistic": lambda a, r: -special.expit(r - a),
+    }[loss_class.__name__]
+    a, r = np.array([-2.0, 0.3, 1.7]), np.array([0.5, -1.0, 2.0])
+    found = _slope_of(lambda x: float(loss_class().generator(tf.constant(r[:, None]), tf.constant(x))), a)
+    close(found, expected(a, r), atol=1e-6)
+
+
 def proves_the_lessons_losses(lesson):
     proves_the_losses_slopes(lesson["saturating_loss"], lambda d: -d, -np.log(2))
     proves_the_losses_slopes(lesson["generator_loss"], lambda d: -(1 - d), np.log(2))
@@ -454,6 +467,8 @@ def test_the_library(lesson):
     proves_the_jsd_is_the_information_about_the_label(divergences.js_discrete)
     proves_the_saturating_slope(losses.Minimax)
     proves_the_non_saturating_slope(losses.NonSaturating)
+    for loss_class in (losses.LeastSquares, losses.Hinge, losses.Wasserstein, losses.Relativistic):
+        proves_the_other_generators_slopes(loss_class)
     for r1 in (losses.r1_penalty, lesson["r1"]):
         proves_r1_of_a_quadratic_critic(r1)
 
@@ -543,6 +558,18 @@ MUTANTS = {
         losses.NonSaturating,
         "_softplus_mean(-fake_logits)",
         "0.5 * _softplus_mean(-fake_logits)",
+    ),
+    "library: least squares without its half": Mutant(
+        proves_the_other_generators_slopes,
+        losses.LeastSquares,
+        "0.5 * tf.reduce_mean(tf.square(fake_logits - 1))",
+        "tf.reduce_mean(tf.square(fake_logits - 1))",
+    ),
+    "library: relativistic comparison turned round": Mutant(
+        proves_the_other_generators_slopes,
+        losses.Relativistic,
+        "_softplus_mean(real_logits - fake_logits)",
+        "_softplus_mean(fake_logits - real_logits)",
     ),
     "generator loss: sum for mean": _broken(
         proves_the_lessons_losses,

@@ -1449,7 +1449,7 @@ for each, (step, (samples, d, (x, pull))) in zip(panels, line_seen.items(), stri
 panels[0].set_ylabel("density, or probability")
 panels[2].legend(frameon=False, fontsize=8.5, loc="upper left")
 figure.alt_text = (
-    "Three moments of a one-dimensional GAN. At first the samples form one broad hump, D is higher at the two humps of the data, and arrows point towards them. "
+    "Three moments of a one-dimensional GAN. At first the samples form one narrow hump between those of the data, D is higher on both sides of it, and arrows point outwards. "
     "Later the histogram of samples has two humps near those of the data, and D is a nearly flat line at one half."
 )
 assert distance < 0.7
