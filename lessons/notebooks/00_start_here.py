@@ -257,14 +257,14 @@ explorer.show()
 # | | lesson | you will be able to |
 # |---|---|---|
 # | **00** | Start here | *you are here* |
-# | 01 | What is a distribution of images? · *planned* | sample from simple models and say why each fails; know the tasks of the field |
-# | 02 | Variational inference, derived · *planned* | derive and verify the ELBO, the Gaussian KL and the reparameterisation |
+# | **01** | [What is a distribution of images?](01_distributions.ipynb) | sample from simple models and say why each fails; know the tasks of the field |
+# | **02** | [Variational inference, derived](02_variational_inference.ipynb) | derive and verify the ELBO, the Gaussian KL and the reparameterisation |
 # | **03** | [Building a VAE, and the units of its loss](03_building_a_vae.ipynb) | train a convolutional VAE; choose likelihood and β knowingly |
-# | 04 | Inside latent space · *planned* | interpolate, find directions, score disentanglement |
-# | 05 | The GAN game, derived · *planned* | derive the optimal discriminator and both generator losses |
+# | **04** | [Inside latent space](04_latent_space.ipynb) | interpolate, find directions, score disentanglement |
+# | **05** | [The GAN game, derived](05_gan_game.ipynb) | derive the optimal discriminator and both generator losses |
 # | **06** | [DCGAN: the classic, repaired](06_dcgan.ipynb) | write a `train_step` with two optimizers; find the faults of a famous tutorial |
-# | 07 | When GANs go wrong · *planned* | diagnose and repair collapse, a winning discriminator, oscillation |
-# | 08 | Wasserstein, penalties, spectral norm · *planned* | solve small transport problems exactly; choose a loss and a regulariser |
+# | **07** | [When GANs go wrong](07_when_gans_go_wrong.ipynb) | diagnose and repair collapse, a winning discriminator, oscillation |
+# | **08** | [Wasserstein, penalties, spectral norm](08_wasserstein.ipynb) | solve small transport problems exactly; choose a loss and a regulariser |
 # | 09 | Measuring generators · *planned* | measure quality and diversity, and know how each metric is fooled |
 # | 10 | What improves quality? A controlled study · *planned* | plan and read an ablation |
 # | 11 | Training on a GPU · *planned* | move the same code to a GPU and make it fast |
@@ -276,8 +276,9 @@ explorer.show()
 # **Exercises** stand in the folder `exercises`. Each task ends in a check that tells you at once whether your answer holds and, for typical
 # mistakes, which one it looks like. `solutions` has the worked answers.
 #
-# **Next:** [lesson 03](03_building_a_vae.ipynb) if you want to understand the model that compresses and imagines, or
-# [lesson 06](06_dcgan.ipynb) for the model that drew the faces above. Each says at its top what it builds on.
+# **Next:** [lesson 01](01_distributions.ipynb), which asks what it means to draw *one more* picture of a kind. In a hurry?
+# [Lesson 03](03_building_a_vae.ipynb) builds the model that compresses and imagines, [lesson 06](06_dcgan.ipynb) the one that drew
+# the faces above. Each says at its top what it builds on.
 #
 # ---
 # *Text and figures: CC BY 4.0. Code: Apache-2.0. Data and weights: see `DATA.md`.*

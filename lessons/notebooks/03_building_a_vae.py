@@ -1309,8 +1309,8 @@ explore.LatentExplorer(
 # - Odena, Dumoulin & Olah (2016), *Deconvolution and Checkerboard Artifacts*,
 #   [Distill](https://distill.pub/2016/deconv-checkerboard/)
 #
-# **Next:** the exercises of this lesson, `exercises/03_building_a_vae.ipynb`; then lesson 06, *DCGAN: the classic,
-# repaired*. Lesson 04, *Inside latent space*, is planned.
+# **Next:** the exercises of this lesson, `exercises/03_building_a_vae.ipynb`; then lesson 04, *Inside latent
+# space*, which asks what the codes mean.
 #
 # ---
 # *Text and figures: CC BY 4.0. Code: Apache-2.0. Data and weights: see `DATA.md`.*

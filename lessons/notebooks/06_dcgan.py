@@ -1003,7 +1003,7 @@ explorer.show()
 # - Mescheder, Geiger & Nowozin 2018, *Which Training Methods for GANs do actually Converge?*, [arXiv:1801.04406](https://arxiv.org/abs/1801.04406)
 # - Yazıcı et al. 2019, *The Unusual Effectiveness of Averaging in GAN Training*, [arXiv:1806.04498](https://arxiv.org/abs/1806.04498)
 #
-# **Next:** the exercises of this lesson; then lesson 07, *When GANs go wrong* (planned), which makes this network ill on purpose.
+# **Next:** the exercises of this lesson; then lesson 07, *When GANs go wrong*, which makes this network ill on purpose.
 #
 # ---
 # *Text and figures: CC BY 4.0. Code: Apache-2.0.*
