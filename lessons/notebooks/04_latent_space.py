@@ -1053,7 +1053,8 @@ left.plot(
     degrees, -np.array(equal), ":", linewidth=3, color=plots.COLOURS[2], label="diagonal q, columns of equal length"
 )
 left.set(xlabel="rotation of z (degrees)", ylabel="nats, less the value at 0°", title="What the loss sees")
-left.legend(frameon=False, fontsize=8, loc="center left")
+left.set_ylim(-0.22, 0.1)
+left.legend(frameon=False, fontsize=8, loc="upper center")
 right.plot(degrees, migs, "o-", markersize=4, color=plots.COLOURS[3])
 right.set(xlabel="rotation of z (degrees)", ylabel="MIG", title="What MIG sees", ylim=(0, 1))
 for axis in (left, right):
