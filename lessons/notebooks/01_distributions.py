@@ -95,7 +95,7 @@ file_bits = 8 * np.mean([len(zlib.compress(picture.tobytes(), 9)) for picture in
 noise_bits = 8 * np.mean([len(zlib.compress(picture.astype(np.uint8).tobytes(), 9)) for picture in noise])
 print(f"mean size of a zip file: garments {file_bits:.0f} bits, noise {noise_bits:.0f} bits, uncompressed {D * 8}")
 print(
-    f"so at most about one picture in 2^{D * 8 - file_bits:.0f} = 10^{(D * 8 - file_bits) * np.log10(2):.0f} is a garment"
+    f"so at most about one picture in 2^{D * 8 - file_bits:.0f} is a garment: a number of {(D * 8 - file_bits) * np.log10(2) + 1:.0f} digits"
 )
 assert file_bits < 0.8 * D * 8 < noise_bits
 
@@ -260,6 +260,32 @@ for std in (2.0, 0.242, 0.05):
 turned = np.array([[2.0, 0.9], [0.9, 1.0]])
 assert np.isclose(gaussian_entropy(turned), sum(0.5 * np.log(2 * np.pi * np.e * v) for v in np.linalg.eigvalsh(turned)))
 
+figure, (left, right) = plots.canvas(9, 2.9, columns=2)
+heads = np.linspace(0, 1, 201)
+coin = [entropy([t, 1 - t]) for t in heads]
+left.plot(heads, coin, color=plots.COLOURS[0], linewidth=2)
+left.plot(0.5, np.log(2), "o", color=plots.COLOURS[6])
+left.annotate(
+    "a fair coin: ln 2 nats = 1 bit",
+    (0.5, np.log(2)),
+    (0.5, 0.45),
+    ha="center",
+    arrowprops={"arrowstyle": "-"},
+    fontsize=9,
+)
+left.set(xlabel="probability of heads", ylabel="entropy (nats)", title="Most uncertain in the middle")
+widths = np.geomspace(0.03, 3, 100)
+right.plot(widths, [gaussian_entropy([[w**2]]) for w in widths], color=plots.COLOURS[1], linewidth=2)
+right.axhline(0, color=plots.GREY, linewidth=1)
+right.axvline(1 / np.sqrt(2 * np.pi * np.e), color=plots.GREY, linestyle=":", linewidth=1)
+right.set(
+    xscale="log", xlabel="σ of a Gaussian", ylabel="differential entropy (nats)", title="Below σ = 0.242 it is negative"
+)
+right.set_xticks([0.03, 0.1, 0.242, 1, 3], ["0.03", "0.1", "0.242", "1", "3"])
+right.minorticks_off()
+figure.alt_text = "Left: entropy of a coin against the probability of heads, zero at both ends, ln 2 in the middle. Right: differential entropy of a Gaussian rises with its width and crosses zero at 0.242."
+figure
+
 # %% [markdown]
 # ### Grey values are whole numbers: dequantisation
 #
@@ -294,6 +320,27 @@ print(
     f"for a smooth density (σ = 40) the two scores differ by at most {np.max(log_p - score):.1e} nats: the bound is tight"
 )
 assert np.max(log_p - score) < 1e-2
+
+figure, axes = plots.canvas(7, 2.8)
+near = (fine > 38) & (fine < 43)
+for k, std in enumerate((0.3, 0.1)):
+    needles = sum(normal(fine, centre, std) for centre in (40.0, 41.0, 200.0)) / 3
+    axes.plot(
+        fine[near], needles[near], ["--", "-"][k], color=plots.COLOURS[k], linewidth=2, label=f"needles of width {std}"
+    )
+axes.axvspan(40, 41, color=plots.COLOURS[2], alpha=0.15, label="the cell of grey value 40")
+axes.axhline(1, color=plots.GREY, linestyle=":", linewidth=1)
+axes.text(38.02, 1.02, "a probability ends here", fontsize=9, va="bottom")
+axes.set(
+    xlim=(38, 43),
+    ylim=(0, 1.6),
+    xlabel="grey value $y$",
+    ylabel="density (per grey level)",
+    title="A density may exceed 1; the probability of a cell may not",
+)
+axes.legend(frameon=False, fontsize=9, loc="upper right")
+figure.alt_text = "Needles of a density on the grey values 40 and 41: the narrower ones rise above 1. The cell from 40 to 41 is shaded; noise spreads a picture's grey value over it, where the needles are mostly absent."
+figure
 
 
 # %% [markdown]
@@ -350,6 +397,34 @@ assert kl(a, c) > kl(a, b) + kl(b, c)
 assert kl([1, 0], [0, 1]) == np.inf
 assert np.isclose(kl(a, b), divergences.kl_discrete(a, b))  # the library's version agrees
 
+figure, (left, right) = plots.canvas(9, 2.9, columns=2)
+u = np.linspace(0.02, 3, 300)
+left.plot(u, u - 1, "--", color=plots.COLOURS[1], linewidth=2, label="$u - 1$")
+left.plot(u, np.log(u), color=plots.COLOURS[0], linewidth=2, label="$\\ln u$")
+left.set(ylim=(-3, 2.2), xlabel="$u = q/p$", title="The line lies above the logarithm")
+left.legend(frameon=False, fontsize=9)
+belief = np.linspace(0.01, 0.99, 99)
+right.plot(
+    belief,
+    [kl([0.8, 0.2], [t, 1 - t]) for t in belief],
+    color=plots.COLOURS[0],
+    linewidth=2,
+    label="KL(world ‖ belief)",
+)
+right.plot(
+    belief,
+    [kl([t, 1 - t], [0.8, 0.2]) for t in belief],
+    "--",
+    color=plots.COLOURS[1],
+    linewidth=2,
+    label="KL(belief ‖ world)",
+)
+right.plot(0.8, 0, "o", color=plots.COLOURS[6])
+right.set(xlabel="believed probability of heads (world: 0.8)", ylabel="nats", title="Zero only for the right belief")
+right.legend(frameon=False, fontsize=9)
+figure.alt_text = "Left: the line u minus 1 touches the logarithm at 1 and lies above it elsewhere. Right: KL in both directions against the believed probability of heads; both are zero at 0.8 only, and they differ elsewhere."
+figure
+
 # %% [markdown]
 # ### Between two Gaussians
 #
@@ -376,6 +451,19 @@ print(f"closed form {exact:.6f}, quadrature {by_area:.6f}, Monte Carlo {terms.me
 assert np.isclose(exact, by_area, atol=1e-8)
 assert abs(exact - terms.mean()) < 4 * error
 assert np.isclose(exact, divergences.kl_gaussians([0.5], [[0.64]], [-0.4], [[1.69]]))
+
+sizes = np.array([100, 300, 1000, 3000, 10_000, 30_000, 100_000])
+averages = np.array([terms[:n].mean() for n in sizes])
+errors = np.array([terms[:n].std() / np.sqrt(n) for n in sizes])
+figure, axes = plots.canvas(6.6, 2.8)
+axes.errorbar(
+    sizes, averages, 2 * errors, fmt="o", color=plots.COLOURS[0], capsize=4, label="Monte Carlo ± 2 standard errors"
+)
+axes.axhline(exact, color=plots.COLOURS[1], linewidth=2, label="closed form")
+axes.set(xscale="log", xlabel="number of draws $n$", ylabel="KL (nats)", title="The error shrinks like $1/\\sqrt{n}$")
+axes.legend(frameon=False, fontsize=9)
+figure.alt_text = "Monte Carlo estimates of a KL divergence with error bars against the number of draws: they close in on the closed form's line."
+figure
 
 # %% [markdown]
 # ### Maximum likelihood is minimum divergence
@@ -460,15 +548,34 @@ cloud = rng.standard_normal((500, 3)) @ rng.standard_normal((3, 3)) + rng.expone
 mean, cov = gaussian_fit(cloud)
 best = gaussian_log_density(cloud, mean, cov).mean()
 assert np.isclose(best, -gaussian_entropy(cov))
+losses = []
 for _ in range(200):  # every other Gaussian is worse, by exactly the KL divergence
     push = 0.2 * rng.standard_normal((3, 3))
     other_mean, other_cov = mean + 0.3 * rng.standard_normal(3), (np.eye(3) + push) @ cov @ (np.eye(3) + push).T
     other = gaussian_log_density(cloud, other_mean, other_cov).mean()
     assert np.isclose(best - other, divergences.kl_gaussians(mean, cov, other_mean, other_cov))
     assert other < best
+    losses.append((best - other, divergences.kl_gaussians(mean, cov, other_mean, other_cov)))
 print(
     f"best average log-likelihood {best:.4f} = −h = {-gaussian_entropy(cov):.4f}; 200 other Gaussians: all worse, by their KL"
 )
+
+figure, (left, right) = plots.canvas(9, 3.1, columns=2)
+circle = np.stack([np.cos(np.linspace(0, 2 * np.pi, 100)), np.sin(np.linspace(0, 2 * np.pi, 100))])
+left.plot(*cloud[:, :2].T, ".", color=plots.COLOURS[0], markersize=4, alpha=0.6)
+for radius in (1, 2):
+    ring = mean[:2, None] + radius * np.linalg.cholesky(cov[:2, :2]) @ circle
+    left.plot(*ring, color=plots.COLOURS[1], linewidth=2)
+left.set(xlabel="$x_1$", ylabel="$x_2$", title="The data, and 1σ and 2σ of the best Gaussian")
+right.plot(*np.transpose(losses), ".", color=plots.COLOURS[0], markersize=5)
+right.plot([0, np.max(losses)], [0, np.max(losses)], color=plots.GREY, linewidth=1)
+right.set(
+    xlabel="loss of log-likelihood (nats per point)",
+    ylabel="KL to the best Gaussian (nats)",
+    title="200 other Gaussians",
+)
+figure.alt_text = "Left: a skewed cloud with the ellipses of the fitted Gaussian. Right: for 200 other Gaussians the loss of log-likelihood equals the KL divergence; all points lie on the diagonal."
+figure
 
 # %% [markdown]
 # ## 6 · Three generators without a network
@@ -482,7 +589,11 @@ print(
 # $$x = \hat\mu + U\Lambda^{1/2}\varepsilon
 # \quad\Longrightarrow\quad \mathbb E[(x-\hat\mu)(x-\hat\mu)^\top] = U\Lambda^{1/2}\,\mathbb E[\varepsilon\varepsilon^\top]\,\Lambda^{1/2}U^\top = U\Lambda U^\top = S .$$
 #
-# The eigenvectors are the **principal components** of the pictures. If we keep the $k$ largest, we have the **PCA model** with $k$ directions instead of 784. A popular slip is to scale by $\lambda$ in the place of $\sqrt\lambda$; the check below catches it.
+# The eigenvectors are the **principal components** of the pictures. If we keep the $k$ largest, we have the **PCA model** with $k$ directions instead of 784. Why the largest? Take any $k$ orthonormal directions $w_1, \dots, w_k$. The variance of the data along them is $\sum_i w_i^\top S w_i = \sum_j \lambda_j c_j$ with $c_j = \sum_i (w_i^\top u_j)^2$. Each $c_j$ is the squared length of the projection of the unit vector $u_j$, so $0 \le c_j \le 1$, and $\sum_j c_j = \sum_i |w_i|^2 = k$. Such a weighted sum is largest when the $k$ largest eigenvalues get the weight 1:
+#
+# $$\boxed{\;\sum_{i=1}^k w_i^\top S\, w_i \;\le\; \lambda_1 + \dots + \lambda_k, \text{ reached by the first } k \text{ principal components}\;}$$
+#
+# A popular slip is to scale by $\lambda$ in the place of $\sqrt\lambda$; the check below catches it.
 #
 # **(c) A mixture.** Ten Gaussians, one for each kind of garment, each with its own mean and covariance; to sample, draw the kind first. Its density is $p(x) = \sum_c \tfrac1{10}\,\mathcal N(x;\mu_c,S_c)$.
 
@@ -511,6 +622,12 @@ print(
     f"covariance of the samples off by {np.abs(steps.T @ steps - cov).max():.1e}; of the popular slip: {np.abs(wrong.T @ wrong - cov).max():.2f}"
 )
 assert not np.allclose(wrong.T @ wrong, cov)
+others = [np.linalg.qr(rng.standard_normal((3, 2)))[0] for _ in range(500)]  # pairs of orthonormal directions
+kept = [np.trace(w.T @ cov @ w) for w in others]
+print(
+    f"variance along two directions: by PCA {(small_model[1][:2] ** 2).sum():.3f}, the best of 500 other pairs {max(kept):.3f}"
+)
+assert max(kept) <= (small_model[1][:2] ** 2).sum()
 
 # %%
 dequantised = points + rng.random(points.shape, dtype=np.float32)
@@ -822,6 +939,19 @@ assert (values[:, 0] <= np.log(2)).all()
 assert np.isclose(js([1, 0], [0, 1]), np.log(2))
 assert np.isclose(js(*tables[0]), divergences.js_discrete(*tables[0]))
 
+figure, axes = plots.canvas(6.4, 2.8)
+axes.plot(values[:, 2], values[:, 0], ".", color=plots.COLOURS[0], markersize=4, label="500 pairs of distributions")
+axes.axhline(np.log(2), color=plots.COLOURS[1], linewidth=2, label="ln 2: one bit")
+axes.set(
+    xlabel="information about the coin (nats)",
+    ylabel="JS (nats)",
+    ylim=(0, 0.8),
+    title="Jensen–Shannon is what a draw tells about its origin",
+)
+axes.legend(frameon=False, fontsize=9, loc="lower right")
+figure.alt_text = "For 500 pairs of distributions the Jensen-Shannon divergence equals the mutual information: all points lie on the diagonal and below ln 2."
+figure
+
 # %% [markdown]
 # ### Total variation: the best judge
 #
@@ -837,7 +967,7 @@ assert np.isclose(js(*tables[0]), divergences.js_discrete(*tables[0]))
 #
 # *Two outcomes first.* Let $p = (a, 1-a)$ and $q = (b, 1-b)$, so $\mathrm{TV} = |a - b|$. Consider $g(b) = \mathrm{KL} - 2(a-b)^2$. Its derivative is $g'(b) = -\frac ab + \frac{1-a}{1-b} + 4(a-b) = (b-a)\Big(\frac{1}{b(1-b)} - 4\Big)$. As $b(1-b) \le \tfrac14$, the second factor is never negative; so $g$ falls until $b = a$, rises afterwards, and its minimum is $g(a) = 0$: $\mathrm{KL} \ge 2\,\mathrm{TV}^2$.
 #
-# *Then everything else.* Let $A$ be the set where $p > q$. Keep only whether $x \in A$. The two probabilities $a = p(A)$ and $b = q(A)$ have $a - b = \mathrm{TV}$, and looking at less can only lower the KL. (The *log-sum inequality*: $\int_A p\ln\frac pq \ge a\ln\frac ab$. To see it, divide by $a$: with $\tilde p = p/a$ and $\tilde q = q/b$ on $A$, the difference is $a\,\mathrm{KL}(\tilde p\|\tilde q) \ge 0$.) $\;\square$
+# *Then everything else.* Let $A$ be the set where $p > q$. Keep only whether $x \in A$. The two probabilities $a = p(A)$ and $b = q(A)$ have $a - b = \mathrm{TV}$, because the two areas between the curves, above and below, are equal. And looking at less can only lower the KL. (The *log-sum inequality*: $\int_A p\ln\frac pq \ge a\ln\frac ab$. To see it, divide by $a$: with $\tilde p = p/a$ and $\tilde q = q/b$ on $A$, the difference is $a\,\mathrm{KL}(\tilde p\|\tilde q) \ge 0$. The same holds outside of $A$, and the two parts add up.) $\;\square$
 
 
 # %%
@@ -978,6 +1108,22 @@ slopes = (far_apart(3.01)[1:] - far_apart(2.99)[1:]) / 0.02  # KL is infinite: i
 print(f"derivatives at t = 3: JS {slopes[0]:.6f}, TV {slopes[1]:.6f}, W₁ {slopes[2]:.6f}")
 assert np.allclose(slopes, [0, 0, 1], atol=1e-6)
 
+places = np.linspace(0, 4, 81)
+values = np.array([far_apart(t)[1:] for t in places])
+figure, (left, right) = plots.canvas(9.5, 3, columns=2)
+left.fill_between(x_line, bump(x_line, 0), color=plots.COLOURS[0], alpha=0.3, label="$p$")
+left.plot(x_line, bump(x_line, 2.5), color=plots.COLOURS[1], linewidth=2, label="$q$ at $t = 2.5$")
+left.set(xlim=(-1.5, 4.5), xlabel="$x$", ylabel="density", title="Two bumps that do not meet")
+left.legend(frameon=False, fontsize=9)
+for k, name in enumerate(("JS (nats)", "TV", "$W_1$")):
+    right.plot(places, values[:, k], ["-", "--", "-."][k], color=plots.COLOURS[[2, 4, 3][k]], linewidth=2, label=name)
+right.axvline(1.6, color=plots.GREY, linestyle=":", linewidth=1)
+right.text(1.63, 3.9, "no overlap from here on", fontsize=9, va="top")
+right.set(xlabel="distance $t$ of the bumps", title="Two of three stop rising")
+right.legend(frameon=False, fontsize=9, loc="center right")
+figure.alt_text = "Left: two narrow bumps apart from each other. Right: against their distance, JS and TV rise to ln 2 and 1 at distance 1.6 and stay there; the Wasserstein distance goes on rising in a straight line."
+figure
+
 # %% [markdown]
 # This is the starting point of the Wasserstein GAN, lesson 08. Fairness demands a remark: a GAN does not differentiate the JS divergence itself but a network's idea of it, and lesson 05 shows what that changes.
 #
@@ -1007,7 +1153,7 @@ assert np.isclose(apart["js"], np.log(2))
 # ## 10 · Try this
 #
 # - Fit the mixture with 30 instead of 784 directions for each kind. Are the samples better or worse to your eye? And the score? (Add noise of the left-out variance in all directions, or there is none.)
-# - Give `judge_accuracy` two networks instead of convolutions: one linear layer on the pixels. It finds the full Gaussian hard to tell from garments. Why? Which moments does a linear judge see?
+# - Give the judge one linear layer on the pixels in the place of its convolutions, and samples of the full Gaussian without rounding and clipping. Why can it not win? Which moments does a linear judge see?
 # - Multiply all grey values by 2 and score in the new units. By how much does the log-likelihood change, and why do bits per pixel need a unit?
 # - In the laboratory, find a pair of places with the same TV and different W₁.
 #
