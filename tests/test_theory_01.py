@@ -140,6 +140,20 @@ def proves_pca_sampler(lesson):
         assert np.allclose(lesson["sample_pca"](model, np.zeros((2, k))), mean)
 
 
+def proves_pca_keeps_the_most_variance(lesson):
+    """No k orthonormal directions hold more variance than the first k components, which hold the largest eigenvalues."""
+    rng = np.random.default_rng(1)
+    factor = rng.standard_normal((5, 5))
+    cov = factor @ factor.T
+    for k in (1, 3):
+        _, stds, directions = lesson["pca"](np.zeros(5), cov, k)
+        assert np.allclose(directions.T @ directions, np.eye(k))
+        kept = np.trace(directions.T @ cov @ directions)
+        assert np.isclose(kept, np.sum(stds**2)) and np.isclose(kept, np.sort(np.linalg.eigvalsh(cov))[-k:].sum())
+        others = (np.linalg.qr(rng.standard_normal((5, k)))[0] for _ in range(200))
+        assert max(np.trace(w.T @ cov @ w) for w in others) <= kept
+
+
 # --- The other divergences -----------------------------------------------------------------------
 
 
@@ -294,6 +308,7 @@ def test_of_the_lesson(proof, name, lesson):
 def test_maximum_likelihood_and_pca_of_the_lesson(lesson):
     proves_gaussian_maximum_likelihood(lesson)
     proves_pca_sampler(lesson)
+    proves_pca_keeps_the_most_variance(lesson)
 
 
 def test_lesson_and_library_agree(lesson):
@@ -413,6 +428,17 @@ MUTANTS = {
     ),
     "PCA with rows for columns": LessonMutant(
         proves_pca_sampler, LESSON, PCA, SPACE, "vectors[:, ::-1][:, :k]", "vectors[::-1].T[:, :k]"
+    ),
+    "most variance from the smallest components": LessonMutant(
+        proves_pca_keeps_the_most_variance,
+        LESSON,
+        PCA,
+        SPACE,
+        "values[::-1][:k], vectors[:, ::-1][:, :k]",
+        "values[:k], vectors[:, :k]",
+    ),
+    "most variance from rows": LessonMutant(
+        proves_pca_keeps_the_most_variance, LESSON, PCA, SPACE, "vectors[:, ::-1][:, :k]", "vectors.T[:, ::-1][:, :k]"
     ),
     "JS without its half": of_lesson(
         proves_js_bounds_and_meaning, "js", "0.5 * kl(p, middle) + 0.5 * kl", "kl(p, middle) + kl", {"kl"}
