@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib
 import numpy as np
@@ -96,8 +97,8 @@ class TransportLab(Explorer):
         self._font = ImageFont.truetype(str(path), 12)
         ends = np.linspace(-REACH, REACH, _COARSE)
         self._grid = np.stack(np.meshgrid(ends, -ends), axis=-1).reshape(-1, 2)  # row by row from the top
-        self._curves = {name: self._measured(name) for name in self.scenes}
-        self._sheets = [_drawn(name, *self._curves[name]) for name in self.scenes]
+        self._moves = [_moves(*scene) for scene in self.scenes.values()]
+        self._sheets = [_drawn(name, *moves.curves) for name, moves in zip(self.scenes, self._moves, strict=True)]
 
     def critic(self, points, scene, position):
         """Return the learned critic's values (k,) at ``points`` (k, 2) for a scene's number and a position."""
@@ -148,36 +149,38 @@ class TransportLab(Explorer):
     def _state(self, values):
         """Return all that is drawn: numbers, the plan's transport, both clouds, and both critics on the grid."""
         scene, position = values["scene"], values["position"]
-        name = list(self.scenes)[scene]
-        real, a = self.scenes[name][:2]
-        fake, b = self._moved(name, position)
-        first = transport.solve(real, fake, a, b, p=1)
+        real, a = list(self.scenes.values())[scene][:2]
+        moves = self._moves[scene]
+        (fake, b), first = moves.clouds[position], moves.solved[position]
         solved = transport.solve(real, fake, a, b, p=2) if values["power"] else first
         exact = transport.extend(self._grid, fake, -first.v)
         exact -= a @ transport.extend(real, fake, -first.v) / 2 - b @ first.v / 2
         on_real, on_fake = (w @ self.critic(z, scene, position) for z, w in ((real, a), (fake, b)))
         learned = self.critic(self._grid, scene, position) - (on_real + on_fake) / 2
         exact, learned = (f.reshape(_COARSE, _COARSE) for f in (exact, learned))
-        numbers = {
-            key: float(curve[position]) for key, curve in zip(("w1", "w2", "js"), self._curves[name], strict=True)
-        }
+        curves = zip(("w1", "w2", "js"), moves.curves, strict=True)
+        numbers = {key: max(float(curve[position]), 0.0) for key, curve in curves}
         slope = np.hypot(*np.gradient(learned, 2 * REACH / (_COARSE - 1))).max()
         numbers |= {"learned": float(on_real - on_fake), "slope": float(slope)}
         return numbers, solved, ((real, a), (fake, b)), exact, learned
 
-    def _moved(self, name, position):
-        real, _, fake, _ = self.scenes[name]
-        return transport.displace(real, fake, self._plans[name], position / (POSITIONS - 1))
 
-    def _measured(self, name):
-        """Return W1, W2 and JS of a scene at every position, and keep the plan along which its cloud moves."""
-        real, a, fake, b = self.scenes[name]
-        cost, plan, *_ = transport.solve(real, fake, a, b, p=2)
-        self._plans = getattr(self, "_plans", {}) | {name: plan}
-        moved = [self._moved(name, k) for k in range(POSITIONS)]
-        w1 = [transport.solve(real, y, a, weights).cost for y, weights in moved]
-        w2 = np.sqrt(cost) * (1 - np.linspace(0, 1, POSITIONS))  # McCann: proportional along this plan
-        return np.array(w1), w2, np.array([smoothed_js(real, a, y, weights) for y, weights in moved])
+class _Moves(NamedTuple):
+    """What one scene looks like at every position: the generated cloud, its transport for W₁, and W₁, W₂ and JS."""
+
+    clouds: list
+    solved: list
+    curves: tuple
+
+
+def _moves(real, a, fake, b):
+    cost, plan, *_ = transport.solve(real, fake, a, b, p=2)
+    share = np.linspace(0, 1, POSITIONS)
+    clouds = [transport.displace(real, fake, plan, t) for t in share]
+    solved = [transport.solve(real, y, a, weights) for y, weights in clouds]
+    w1 = np.array([each.cost for each in solved])
+    w2 = np.sqrt(cost) * (1 - share)  # McCann: proportional along this plan
+    return _Moves(clouds, solved, (w1, w2, np.array([smoothed_js(real, a, y, weights) for y, weights in clouds])))
 
 
 def recorded_critics():
