@@ -141,7 +141,7 @@ def proves_pca_sampler(lesson):
 
 
 def proves_pca_keeps_the_most_variance(lesson):
-    """No k orthonormal directions hold more variance than the first k components, which hold the largest eigenvalues."""
+    """No k orthonormal directions hold more variance than the first k components."""
     rng = np.random.default_rng(1)
     factor = rng.standard_normal((5, 5))
     cov = factor @ factor.T

@@ -190,12 +190,13 @@ def _draw_curves(axes, scene, names):
     for style, name in zip(("-", "--"), names, strict=False):
         curve, colour = scene.curves[name], plots.COLOURS[COLOURS[name]]
         axes.plot(scene.values, np.where(np.isfinite(curve), curve, np.nan), style, color=colour, linewidth=2)
-    top = scene.top if "kl" in names else _LIMITS.get(names[0], 0) * 1.12 or 1.05 * scene.curves[names[0]].max()
+    top = scene.top if "kl" in names else _LIMITS.get(names[0], 0) * 1.2 or 1.05 * scene.curves[names[0]].max()
     axes.set(xlim=scene.values[[0, -1]], ylim=(0, top))
     axes.set_xlabel(scene.label, fontsize=9)
     if names[0] in _LIMITS:
         axes.axhline(_LIMITS[names[0]], color="black", linestyle=":", linewidth=1.2)
-        axes.text(0.98, 0.99, "ln 2" if names[0] == "js" else "1", ha="right", va="top", transform=axes.transAxes)
+        text, place = "ln 2" if names[0] == "js" else "1", axes.get_yaxis_transform()
+        axes.text(0.5, _LIMITS[names[0]], text, ha="center", va="bottom", fontsize=9, transform=place)
     infinite = np.isinf(scene.curves[names[0]])
     if infinite.any():
         axes.fill_between(
