@@ -159,9 +159,7 @@ def low_gap(answer):
         [
             Mistake("missing information", "a", "Could the decoder draw perfectly from codes that know nothing?"),
             Mistake("an untrained model", "b", "What do perfect reconstructions say about training?"),
-            Mistake(
-                "a proof of entangled data", "d", "Rotate the axes of a perfect code: which of the two numbers moves?"
-            ),
+            Mistake("a proof of entangled data", "d", "Rotate the axes of a perfect code: what does the MIG do?"),
         ],
     )
 
@@ -188,9 +186,7 @@ def balanced_collection(answer):
         if (cells == 0).any():
             hint = "Some combination is missing. Can a mean then tell the two attributes apart?"
         elif not hint and cells[:2].sum() == cells[2:].sum():
-            hint = (
-                "Equal numbers with and without the first attribute are not enough: look at the second one inside each."
-            )
+            hint = "Equal numbers with and without the first attribute are not enough: look inside each group."
         even = cells[0] * cells[3] == cells[1] * cells[2] and cells.all()
         require(even, task, "the other attribute in the same share of both groups, and neither 0 nor 1", received, hint)
         require(

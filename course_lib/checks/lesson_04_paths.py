@@ -78,11 +78,15 @@ def arc_point(answer):
         return angle(a, b) < 1e-6
 
     def on_raw_ends(a, b, t):
+        if parallel(a, b):
+            return right(a, b, t)
         first, second = weights(angle(a, b), t)
-        return right(a, b, t) if parallel(a, b) else first * a + second * b
+        return first * a + second * b
 
     def raw_angle(a, b, t):
-        first, second = weights(np.arccos(np.clip(a @ b, -1, 1)), t)
+        if abs(a @ b) >= 1:  # an angle of 0 or π, where such an answer is not finite
+            return np.full(len(a), np.nan)
+        first, second = weights(np.arccos(a @ b), t)
         length = (1 - t) * np.linalg.norm(a) + t * np.linalg.norm(b)
         return length * (first * a / np.linalg.norm(a) + second * b / np.linalg.norm(b))
 

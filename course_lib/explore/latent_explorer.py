@@ -151,7 +151,7 @@ class LatentExplorer(Explorer):
         yield Control("second", "Second seed", value=(seed + 1) % LAST_SEED, **last)
         yield Control("blend", "Blend (%)", maximum=100, play=True, group="Seeds")
         if len(self.paths) > 1:
-            yield Control("path", "Path", options=self.paths, group="Seeds")
+            yield Control("along", "Path", options=self.paths, group="Seeds")
         yield Control("spread", "Spread", maximum=2.0, step=0.05, value=1.0, group="Around the picture")
         if self.neighbours:
             yield Control("distance", "Neighbours' distance", step=0.05, value=0.3, group="Around the picture")
@@ -162,7 +162,7 @@ class LatentExplorer(Explorer):
             yield Control(f"coordinate_{i}", f"z[{i}]", group="Coordinates", **reach)
 
     def _path(self, values):
-        return self.paths[values.get("path", 0)]
+        return self.paths[values.get("along", 0)]
 
     def _z(self, values):
         start, end = (
