@@ -1,14 +1,19 @@
 """The derivations of lesson 04, each against something independent, and mutants that each proof must notice."""
 
+import json
+
 import keras
 import numpy as np
+import pytest
+import record_lesson_04
 import tensorflow as tf
 from keras import layers
 from lesson_code import definitions
+from mutation import LessonMutant, Mutant
 from scipy import integrate, stats
 from scipy.special import gammaln
 
-from course_lib import data, vae
+from course_lib import _assets, data, divergences, latent, metrics, vae
 
 LESSON = "04_latent_space"
 SPACE = {"np": np, "gammaln": gammaln, "stats": stats, "keras": keras, "layers": layers, "vae": vae, "tf": tf}
