@@ -1461,8 +1461,8 @@ assert np.abs(tail - [2 * np.log(2), np.log(2)]).max() < 0.25
 figure
 
 # %% [markdown]
-# Look at the end: both losses say “a draw” to three digits, while the distance to the data is still several times what two samples of the data have between them. $V(D^*)$ is flat near its minimum (a small shift of $q$ changes the divergence only quadratically), so a small difference can hardly be seen by $D$
-# in batches of 256. **The losses of a GAN measure the game, not the picture.** The players also keep wandering, with constant steps, around the solution, which is why lesson 06 averages the generator's weights.
+# Both losses say “a draw” to two digits. Change the seed of `train_gan`: they will say the same, while the distance to the data differs by a factor of several. $V(D^*)$ is flat near its minimum, where a small shift of $q$ changes the divergence only quadratically, so $D$ can hardly see
+# a small difference in a batch of 256. **The losses of a GAN measure the game, not the picture.** With steps of constant size the players also keep wandering around the solution, which is why lesson 06 averages the generator's weights.
 #
 # ### Two dimensions: a ring of eight
 #
