@@ -500,6 +500,35 @@ for c in (0.01, 0.1, 0.5):
 print(f"the slope grows {clipped_slopes[0.5] / clipped_slopes[0.01]:.1e} times while c grows 50 times")
 assert clipped_slopes[0.01] < 1e-3 and clipped_slopes[0.5] > 100, "vanishing and exploding gradients"
 
+# %%
+figure, (left, right) = plots.canvas(9, 3.4, columns=2)
+circle = np.linspace(0, 2 * np.pi, 200)
+left.plot(np.cos(circle), np.sin(circle), color=plots.COLOURS[0], linewidth=2, label="slope at most 1")
+left.plot([-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1], "--", color=plots.COLOURS[1], linewidth=2, label="box, c = 1")
+for best, colour, marker in ((honest, plots.COLOURS[0], "o"), (np.sign(difference), plots.COLOURS[1], "s")):
+    left.annotate("", best, (0, 0), arrowprops={"arrowstyle": "->", "color": colour, "linewidth": 2})
+    left.plot(*best, marker, color=colour)
+left.set(aspect="equal", xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), xlabel="$w_1$", ylabel="$w_2$")
+left.set_title("Best weights for Δ = (3, 0.01)")
+left.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+right.plot(list(clipped_slopes), list(clipped_slopes.values()), "-o", color=plots.COLOURS[1], label="five-layer critic")
+right.axhline(1, color=plots.COLOURS[0], linestyle="--", label="the exact critic")
+right.set(
+    xscale="log",
+    yscale="log",
+    xlabel="clipping constant c",
+    ylabel="slope at generated points",
+    title="Vanishing or exploding",
+)
+right.set_xticks([0.01, 0.1, 0.5], ["0.01", "0.1", "0.5"])
+right.minorticks_off()
+right.legend(frameon=False, fontsize=9)
+figure.alt_text = (
+    "Left: the disc of slopes up to 1 and the box of clipped weights; the best weights in the disc point along the first axis, "
+    "those in the box into its corner. Right: the slope of a clipped deep critic against c, rising over seven powers of ten."
+)
+figure
+
 # %% [markdown]
 # What a generator receives changes by a factor of millions with a constant that has no meaning of its own. (With Adam, which divides by the size of gradients, a small slope is not lost at once; but the *estimate* is worthless, and the critic spends its capacity on reaching the corners of a box.)
 #
@@ -833,17 +862,17 @@ print(f"σ by power iteration {float(sigma):.10f}, by SVD {s[0]:.10f}; norm of W
 assert np.isclose(sigma, s[0]) and np.isclose(np.linalg.norm(normal, 2), 1)
 
 # Rate: start between the first two singular vectors, where the ratio of the coefficients is exact at every round.
-ratio, u = [], tf.constant(u1[0] + u1[1])
+coefficients, u = [], tf.constant(u1[0] + u1[1])
 for _ in range(6):
-    ratio.append(abs(u.numpy() @ u1[1]) / abs(u.numpy() @ u1[0]))
+    coefficients.append(abs(u.numpy() @ u1[1]) / abs(u.numpy() @ u1[0]))
     _, u, _ = spectrally_normalised(W, u)
 print(
     "ratio of the coefficients:",
-    np.round(ratio, 5).tolist(),
+    np.round(coefficients, 5).tolist(),
     " formula:",
     np.round((s[1] / s[0]) ** (2 * np.arange(6)), 5).tolist(),
 )
-assert np.allclose(ratio, (s[1] / s[0]) ** (2 * np.arange(6)), rtol=1e-6)
+assert np.allclose(coefficients, (s[1] / s[0]) ** (2 * np.arange(6)), rtol=1e-6)
 
 bumped = [
     (np.linalg.norm(W.numpy() + 1e-6 * e, 2) - np.linalg.norm(W.numpy() - 1e-6 * e, 2)) / 2e-6
@@ -936,6 +965,27 @@ for shape, stride in shapes:
     ratio = convolution_norm(kernel, 16, stride, rounds=60) / reshaped_norm(kernel)
     print(f"random kernel {shape}, stride {stride}: convolution / reshaped = {ratio:.3f}, bound {bound:.0f}")
     assert ratio <= bound + 1e-9
+
+# %%
+figure, (left, right) = plots.canvas(9, 3.1, columns=2)
+left.plot(range(6), (s[1] / s[0]) ** (2 * np.arange(6)), color=plots.COLOURS[0], label="$(\\sigma_2/\\sigma_1)^{2t}$")
+left.plot(range(6), coefficients, "o", color=plots.COLOURS[1], label="measured")
+left.set(yscale="log", xlabel="rounds t", ylabel="share of the second vector", title="Power iteration")
+left.legend(frameon=False, fontsize=9)
+response = np.abs(np.fft.fft2(box[..., 0, 0], (64, 64)))[0, :33]
+right.plot(
+    np.linspace(0, 0.5, 33), response, color=plots.COLOURS[0], linewidth=2, label="gain of each horizontal frequency"
+)
+right.axhline(1 / 3, color=plots.COLOURS[1], linestyle="--", label="norm of the reshaped kernel, 1/3")
+right.set(
+    xlabel="frequency (cycles per pixel)", ylabel="gain", title="The 3 × 3 mean: norm 1, at frequency 0", ylim=(0, 1.05)
+)
+right.legend(frameon=False, fontsize=9)
+figure.alt_text = (
+    "Left: the share of the second singular vector falls by the same factor in each round, on the formula's line. Right: the gain of the "
+    "box kernel is 1 at frequency 0 and falls below the dashed line at one third only for fine patterns."
+)
+figure
 
 # %% [markdown]
 # So a “1-Lipschitz” convolutional critic with spectral normalisation is not one. For the discriminator of this lesson's comparison, two convolutions 4 / stride 2, one 3 / stride 1 and a Dense layer, the guarantee is $2\cdot2\cdot3\cdot1=12$. It is a *fixed* number, however, and that is what counts: scale is no longer something that training can run away with. How steep is such a network really?
