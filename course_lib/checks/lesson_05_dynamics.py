@@ -4,7 +4,7 @@ import numpy as np
 
 from course_lib.checks.framework import Mistake, Symptom, judge, judge_value
 
-__all__ = ["calmest_game", "dirac_jacobian", "fates", "largest_stable_step", "restlessness", "strongest_pull"]
+__all__ = ["calming_change", "dirac_jacobian", "fates", "largest_stable_step", "restlessness", "strongest_pull"]
 
 
 def strongest_pull(answer):
@@ -163,14 +163,18 @@ def fates(answer):
             Mistake(
                 "a penalty that always heals",
                 right | {"4": "arrives"},
-                "R1 pulls inwards, but how large may a step be? Compare with 4γ.",
+                "R1 pulls inwards, but how large may a step be? Ask your function of task 5b.",
             ),
             Mistake(
                 "a penalty that never heals",
                 right | {"3": "orbits"},
                 "Which sign do the real parts of the eigenvalues have with γ > 0?",
             ),
-            Mistake("borderline for game 4", right | {"4": "orbits"}, "On the border η would equal 4γ. Does it?"),
+            Mistake(
+                "borderline for game 4",
+                right | {"4": "orbits"},
+                "On the border the step equals the limit of task 5b.",
+            ),
         ],
     )
 
@@ -229,25 +233,26 @@ def restlessness(answer):
     )
 
 
-def calmest_game(answer):
-    """Judge which of the games A, B, C moves its samples least in the end."""
+def calming_change(answer):
+    """Judge which of the four changes a to d calms a game that is driven by momentum."""
     judge_value(
-        "the calmest game",
+        "the change that calms the game",
         answer,
-        "c",
-        'a letter, "A", "B" or "C"',
+        "d",
+        'a letter, "a", "b", "c" or "d"',
         [
             Mistake(
-                "the game with the most momentum",
+                "friction against momentum",
                 "a",
-                "In a valley momentum is a blessing. Which way does it push next to a saddle?",
+                "R1 makes the flow converge. Does it touch what every step carries on from the last ones?",
             ),
             Mistake(
-                "the game in the middle",
+                "another loss",
                 "b",
-                "Positive momentum pushes outwards, if less than before, and there is no friction in this game.",
+                "Near the solution all losses have the same Jacobian up to the number c.",
             ),
-            Symptom("more than one game", lambda got, want: len(str(got)) > 1, "One of them only."),
+            Mistake("a better opponent", "c", "Three steps of D are three steps with the same momentum."),
+            Symptom("more than one change", lambda got, want: len(str(got)) > 1, "One of them only."),
         ],
     )
 

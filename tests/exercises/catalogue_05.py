@@ -171,7 +171,7 @@ CATALOGUE = [
             "outwards": (FATES | {"2": "escapes"}, "alternating steps keep"),
             "always heals": (FATES | {"4": "arrives"}, "how large may a step be"),
             "never heals": (FATES | {"3": "orbits"}, "Which sign"),
-            "border": (FATES | {"4": "Orbits"}, "η would equal 4γ"),
+            "border": (FATES | {"4": "Orbits"}, "On the border the step"),
         },
     ),
     (
@@ -188,12 +188,13 @@ CATALOGUE = [
         },
     ),
     (
-        checks.calmest_game,
-        "C",
+        checks.calming_change,
+        "D",
         {
-            "momentum": ("A", "In a valley momentum"),
-            "middle": ("b", "Positive momentum pushes outwards"),
-            "two": ("B and C", "One of them only"),
+            "R1": ("A", "carries on from the last ones"),
+            "loss": ("b", "same Jacobian"),
+            "D's steps": (" c", "with the same momentum"),
+            "two": ("a and d", "One of them only"),
         },
     ),
 ]
