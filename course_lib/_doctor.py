@@ -47,7 +47,7 @@ class GanDoctor(keras.callbacks.Callback):
         self.real = shuffled[: integer("n", n, NEIGHBOUR + 2)]
         self._regions, self._filled = _regions(shuffled[:1000].reshape(len(shuffled[:1000]), -1), seed)
         self.modes = None if modes is None else _checked_modes(modes, x)
-        self.seed, self.records, self._samples = seed, [], None
+        self.seed, self.records, self._samples, self._probes = seed, [], None, {}
 
     def on_epoch_end(self, epoch, logs=None):
         self.visit()
@@ -80,8 +80,8 @@ class GanDoctor(keras.callbacks.Callback):
             "gradient_generator": _norm(g_tape.gradient(g_loss, generator.trainable_variables)),
             "gradient_discriminator": _norm(d_tape.gradient(d_loss, discriminator.trainable_variables)),
             **self._variety(np.asarray(fake, np.float64)),
-            "dead_generator": _dead_share(generator, z),
-            "dead_discriminator": _dead_share(discriminator, self.real),
+            "dead_generator": self._dead_share(generator, z),
+            "dead_discriminator": self._dead_share(discriminator, self.real),
             "real_minimum": float(self.real.min()),
             "real_maximum": float(self.real.max()),
             "fake_minimum": float(np.min(fake)),
@@ -107,6 +107,17 @@ class GanDoctor(keras.callbacks.Callback):
 
     def _spread(self):
         return max(_mean_distance(self.real), 1e-9)
+
+    def _dead_share(self, network, inputs):
+        """Share of ReLU channels that are zero for all inputs; 0 for a network without ReLU."""
+        if network not in self._probes:
+            self._probes[network] = _probe(network)
+        if self._probes[network] is None:
+            return 0.0
+        values = self._probes[network](inputs, training=False)
+        values = values if isinstance(values, (list, tuple)) else [values]
+        silent = [np.max(v, axis=tuple(range(np.ndim(v) - 1))) <= 0 for v in values]
+        return float(np.mean(np.concatenate(silent)))
 
     def _variety(self, fake):
         rows = fake.reshape(len(fake), -1)
@@ -172,14 +183,10 @@ def _reach(generator):
     return bounds.get(last, (-np.inf, np.inf))
 
 
-def _dead_share(network, inputs):
-    """Share of ReLU channels that are zero for all inputs; 0 for a network without ReLU."""
+def _probe(network):
+    """Return a model of the outputs of all ReLU layers, None for a network without any."""
     outputs = [layer.output for layer in network.layers if _is_relu(layer)]
-    if not outputs:
-        return 0.0
-    values = keras.Model(network.inputs[0], outputs)(inputs, training=False)
-    silent = [np.max(v, axis=tuple(range(np.ndim(v) - 1))) <= 0 for v in (values if len(outputs) > 1 else [values])]
-    return float(np.mean(np.concatenate(silent)))
+    return keras.Model(network.inputs[0], outputs) if outputs else None
 
 
 def _is_relu(layer):

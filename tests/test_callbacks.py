@@ -187,7 +187,7 @@ def test_a_healthy_run_has_no_diagnosis():
     "changes, name",
     [
         ({"separation": 1.0, "logit_gap": 60.0}, "discriminator overpowering"),
-        ({"diversity": 0.05}, "collapse"),
+        ({"recall": 0.05}, "collapse"),
         ({"bins": 0.2}, "collapse"),
         ({"kept": 0.5, "high_quality": 0.9}, "collapse"),
         ({"movement": 1.5}, "oscillation"),
@@ -338,10 +338,10 @@ def test_doctor_reports_after_a_real_run():
     [
         ({"data": np.zeros((9, 8, 8, 1))}, "data"),
         ({"data": np.zeros((50, 8, 8))}, "data"),
-        ({"data": np.zeros((50, 2)), "n": 4}, "n"),
-        ({"data": np.zeros((50, 2)), "modes": (np.zeros((3, 3)), 1.0)}, "modes"),
-        ({"data": np.zeros((50, 8, 8, 1)), "modes": (np.zeros((3, 1)), 1.0)}, "modes"),
-        ({"data": np.zeros((50, 2)), "modes": (np.zeros((3, 2)), 0.0)}, "modes"),
+        ({"data": data(50)[:, :2, 0, 0], "n": 4}, "n"),
+        ({"data": data(50)[:, :2, 0, 0], "modes": (np.zeros((3, 3)), 1.0)}, "modes"),
+        ({"data": data(50), "modes": (np.zeros((3, 1)), 1.0)}, "modes"),
+        ({"data": data(50)[:, :2, 0, 0], "modes": (np.zeros((3, 2)), 0.0)}, "modes"),
     ],
 )
 def test_a_doctor_without_fitting_data_is_refused(arguments, named):

@@ -10,6 +10,7 @@ The record goes to course_lib/assets/lessons/07_doctor_runs.*.
 import argparse
 import dataclasses
 import datetime
+import itertools
 import json
 import os
 import platform
@@ -75,19 +76,19 @@ R1 = {"penalty": "r1"}
 GP = {"penalty": "gradient_penalty", "weight": 1.0}
 D_WINS = "discriminator overpowering"
 SETTINGS = (
-    Setting("ring, R1", "healthy", "ring", 4500, **R1),
-    Setting("grid, relativistic, R1", "healthy", "grid", 4500, loss="relativistic", **R1),
-    Setting("ring, WGAN-GP", "healthy", "ring", 2400, loss="wasserstein", d_steps=3, **GP),
-    Setting("ring, small steps", "healthy", "ring", 6000, g_rate=3e-4, d_rate=3e-4),
+    Setting("ring, R1", "healthy", "ring", 3000, **R1),
+    Setting("grid, relativistic, R1", "healthy", "grid", 3000, loss="relativistic", **R1),
+    Setting("ring, WGAN-GP", "healthy", "ring", 1500, loss="wasserstein", d_steps=3, **GP),
+    Setting("ring, small steps", "healthy", "ring", 4500, g_rate=3e-4, d_rate=3e-4),
     Setting("clothes, R1", "healthy", "fashion", 450, **R1),
-    Setting("grid, momentum 0.9", "collapse", "grid", 3000, momentum=0.9),
-    Setting("ring, G runs ahead", "collapse", "ring", 3000, g_rate=5e-3, d_rate=2e-4),
+    Setting("grid, momentum 0.9", "collapse", "grid", 2400, momentum=0.9),
+    Setting("ring, G runs ahead", "collapse", "ring", 1500, g_rate=5e-3, d_rate=2e-4),
     Setting("clothes, G runs ahead", "collapse", "fashion", 300, g_rate=5e-3, d_rate=1e-4),
-    Setting("ring, minimax, fast D", D_WINS, "ring", 3000, loss="minimax", g_rate=1e-4, d_rate=5e-3),
+    Setting("ring, minimax, fast D", D_WINS, "ring", 1500, loss="minimax", g_rate=1e-4, d_rate=5e-3),
     Setting("clothes, minimax, fast D", D_WINS, "fashion", 300, loss="minimax", g_rate=1e-4, d_rate=2e-3),
-    Setting("ring, Wasserstein without a bound", "oscillation", "ring", 3000, loss="wasserstein"),
-    Setting("ring of pixels, tanh", "range mismatch", "ring", 1500, scale="pixels", last="tanh"),
-    Setting("ring, ReLU, large steps", "dead units", "ring", 3000, relu=True, g_rate=2e-2, d_rate=2e-2),
+    Setting("ring, Wasserstein without a bound", "oscillation", "ring", 1500, loss="wasserstein"),
+    Setting("ring of pixels, tanh", "range mismatch", "ring", 900, scale="pixels", last="tanh"),
+    Setting("ring, ReLU, large steps", "dead units", "ring", 1500, relu=True, g_rate=2e-2, d_rate=2e-2),
 )
 
 
@@ -243,14 +244,14 @@ MET = {
     "discriminator overpowering": lambda o: o["unlearned"] >= 0.5,
     "dead units": lambda o: o["frozen"] >= 0.25,
     "range mismatch": lambda o: True,  # by construction: what the data are and where tanh ends needs no verdict
-    "healthy": lambda o: o["kinds"] > 0.75 and o["unrest"] < 0.25 and o["unlearned"] < 0.35 and o["frozen"] < 0.2,
+    "healthy": lambda o: o["kinds"] >= 0.85 and o["unrest"] < 0.25 and o["unlearned"] < 0.35 and o["frozen"] < 0.2,
 }
 RULES = (
     "A run carries the name of the sickness that its setting provokes if the judge finds it there: effective number of "
     "kinds at most 75 % of all (collapse); 30 % of the samples or more change their kind from visit to visit in the "
     "second half (oscillation); half of the untrained Fréchet distance or more is left (discriminator overpowering); "
     "a quarter or more of one network's hidden biases have stood still over the last visits (dead units); range "
-    "mismatch by construction. A run in which the provocation failed is healthy if it has more than 75 % of the kinds, "
+    "mismatch by construction. A run in which the provocation failed is healthy if it has 85 % of the kinds or more, "
     "less than 25 % change, less than 35 % of the distance and fewer than 20 % of the biases at rest. All others are "
     "dropped."
 )
@@ -265,13 +266,15 @@ def label(provokes, found):
 
 # --- Calibration -----------------------------------------------------------------------------
 
-# threshold -> (sickness, the number a rule compares with it, whether sick means more)
+# Candidates for a rule: name -> (sickness, the number a rule compares with it, whether sick means more)
 STATISTICS = {
     "separation": ("discriminator overpowering", lambda r: min(v["separation"] for v in r[-3:]), True),
     "logit_gap": ("discriminator overpowering", lambda r: min(v["logit_gap"] for v in r[-3:]), True),
     "diversity": ("collapse", lambda r: max(v["diversity"] for v in r[-3:]), False),
     "recall": ("collapse", lambda r: max(v["recall"] for v in r[-3:]), False),
     "bins": ("collapse", lambda r: max(v["bins"] for v in r[-3:]), False),
+    # The doctor's first rule looked for swings of D's accuracy; the record shows that healthy games have them too.
+    "swing": ("oscillation", lambda r: float(np.ptp([v["accuracy_fake"] for v in r[-12:]])), True),
     "movement": ("oscillation", lambda r: float(np.median([v["movement"] for v in r[-6:]])), True),
     "dead_units": ("dead units", lambda r: max(r[-1]["dead_generator"], r[-1]["dead_discriminator"]), True),
 }
@@ -431,14 +434,15 @@ def main():
     report = runtime.setup(0)
     RUNS.mkdir(parents=True, exist_ok=True)
     if not parser.parse_args().write:
-        for seed in SEEDS:
-            for setting in SETTINGS:
-                if not path_of(setting, seed).exists():
-                    columns = play(setting, seed)
-                    np.savez_compressed(path_of(setting, seed), **columns)
-                    rounded = {name: round(value, 3) for name, value in outcome(columns).items()}
-                    print(setting.provokes, "|", setting.name, seed, rounded, flush=True)
-                    keras.backend.clear_session()
+        # One seed of each half first, so that an unfinished record has both; points before images, which take longer.
+        order = sorted(itertools.product(SEEDS, SETTINGS), key=lambda run: (run[0] // 2, run[1].data == "fashion"))
+        for seed, setting in order:
+            if not path_of(setting, seed).exists():
+                columns = play(setting, seed)
+                np.savez_compressed(path_of(setting, seed), **columns)
+                rounded = {name: round(value, 3) for name, value in outcome(columns).items()}
+                print(setting.provokes, "|", setting.name, seed, rounded, flush=True)
+                keras.backend.clear_session()
     write(finished(), report)
 
 

@@ -7,6 +7,7 @@ ipywidgets 7.7.1 has are used, because Colab ships that version.
 
 from course_lib.explore.base import Control, Explorer
 from course_lib.explore.divergence_lab import DivergenceLab
+from course_lib.explore.doctor_panel import DoctorPanel
 from course_lib.explore.elbo_lab import ElboLab
 from course_lib.explore.gan_lab import GanLab
 from course_lib.explore.latent_explorer import LatentExplorer
@@ -18,6 +19,7 @@ __all__ = [
     "BetaDial",
     "Control",
     "DivergenceLab",
+    "DoctorPanel",
     "ElboLab",
     "Explorer",
     "GanLab",
