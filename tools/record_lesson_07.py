@@ -141,8 +141,8 @@ def write(games, samples, report):
         "averaged": f"exponential mean of the generator's weights, every {AVERAGE_EVERY} steps with decay {DECAY}",
         "seeds": list(SEEDS),
         "provoking": PROVOKING,
-        "methods": {f"{part}/{name}": methods for part, name, methods in PARTS},
-        "cpu_minutes": round(sum(game["cpu_seconds"] for game in games) / 60, 1),
+        "methods": _methods_of(games),
+        "cpu_minutes": round(sum(_seconds_of(games).values()) / 60, 1),
         "hardware": f"one thread of {report.cores} CPU cores, {platform.machine()}, shared with other work",
         "date": datetime.date.today().isoformat(),
         "versions": {"tensorflow": report.tensorflow, "keras": report.keras, "numpy": np.__version__},
@@ -154,6 +154,26 @@ def write(games, samples, report):
     rows = ",\n  ".join(json.dumps(game, ensure_ascii=False) for game in games)
     text = "{\n " + ",\n ".join([*lines, f'"games": [\n  {rows}\n ]']) + "\n}\n"
     RECORD.with_suffix(".json").write_text(text, encoding="utf-8")
+
+
+def _methods_of(games):
+    """Return the rules of the methods that have been played: "part/data" -> method -> settings."""
+    played = {(game["part"], game["data"], game["method"]) for game in games}
+    rules = {
+        f"{part}/{name}": {method: settings for method, settings in methods.items() if (part, name, method) in played}
+        for part, name, methods in PARTS
+    }
+    return {key: methods for key, methods in rules.items() if methods}
+
+
+def _seconds_of(games):
+    """Return the seconds of each game; one that stands in both parts of the laboratory was played once."""
+    settings = {(part, name): methods for part, name, methods in PARTS}
+    seconds = {}
+    for game in games:
+        rules = json.dumps(settings[game["part"], game["data"]][game["method"]], sort_keys=True)
+        seconds[game["data"], rules, game["seed"]] = game["cpu_seconds"]
+    return seconds
 
 
 def main():
