@@ -9,7 +9,7 @@ class TestPaths:
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal(100), 1.7 * rng.standard_normal(100)
 
-    @pytest.mark.parametrize("path", [latent.lerp, latent.slerp])
+    @pytest.mark.parametrize("path", [latent.lerp, latent.slerp, latent.lerp_rescaled])
     def test_shape_and_exact_ends(self, path):
         z = path(self.a, self.b, 7)
         assert z.shape == (7, 100)
@@ -67,7 +67,7 @@ class TestPaths:
     def test_one_dimension_goes_through_zero(self):
         np.testing.assert_array_equal(latent.slerp([2.0], [-2.0], 3), [[2.0], [0.0], [-2.0]])
 
-    @pytest.mark.parametrize("path", [latent.lerp, latent.slerp])
+    @pytest.mark.parametrize("path", [latent.lerp, latent.slerp, latent.lerp_rescaled])
     def test_bad_input_is_refused(self, path):
         for a, b, n, message in (
             (self.a, self.b[:5], 4, "b: expected shape"),

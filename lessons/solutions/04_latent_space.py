@@ -21,13 +21,13 @@ runtime.setup(0)
 # %% [markdown]
 # ## Task 1 · How long is a point on a line?
 #
-# $a$ and $b$ are independent draws of $\mathcal N(0, I)$ in $d$ dimensions. Return $\mathbb E\lVert(1-t)\,a + t\,b\rVert$,
-# exactly, for every $d$ up to thousands.
+# $a$ and $b$ are independent draws of $\mathcal N(0, I)$ in $d$ dimensions. Return
+# $\mathbb E\lVert(1-t)\,a + t\,b\rVert$, exactly, for every $d$ up to thousands.
 #
 # - `d`: an integer of at least 1; `t`: a number in [0, 1]
 # - returns: a positive number
-# - worked numbers: `norm_on_a_line(1, 0.0)` is `0.7979`, the mean of $|z|$ for one normal number; `norm_on_a_line(1, 0.5)`
-#   is `0.5642`
+# - worked numbers: `norm_on_a_line(1, 0.0)` is `0.7979`, the mean of $|z|$ for one normal number;
+#   `norm_on_a_line(1, 0.5)` is `0.5642`
 
 
 # %%
@@ -45,9 +45,9 @@ checks.norm_on_a_line(norm_on_a_line)
 # %% [markdown]
 # ## Task 2 · The arc
 #
-# Return the point a share `t` of the way from `a` to `b` on the arc. The *direction* turns by the share `t` of the angle; the
-# *norm* goes evenly from $\lVert a\rVert$ to $\lVert b\rVert$. Vectors of the same direction must work; opposite ones will not
-# come.
+# Return the point a share `t` of the way from `a` to `b` on the arc. The *direction* turns by the share `t` of the
+# angle; the *norm* goes evenly from $\lVert a\rVert$ to $\lVert b\rVert$. Vectors of the same direction must work;
+# opposite ones will not come.
 #
 # - `a`, `b`: NumPy arrays `(d,)` of any norm above 0; `t`: a number in [0, 1]
 # - returns: `(d,)`
@@ -71,8 +71,9 @@ def arc_point(a, b, t):
 checks.arc_point(arc_point)
 
 # %% [markdown]
-# **2b. Read three strips.** Each row was decoded from nine latent vectors of `faces-gan` ($d = 100$): one row along a
-# straight line, one along an arc, one from nine independent draws. Below the rows are the norms of the nine vectors. Which is which?
+# **2b. Read three strips.** Each row was decoded from nine latent vectors of `faces-gan` ($d = 100$): one row along
+# a straight line, one along an arc, one from nine independent draws. Below the rows are the norms of the nine
+# vectors. Which is which?
 
 # %%
 first, second = np.random.default_rng(21).standard_normal((2, 100))
@@ -100,7 +101,8 @@ checks.which_path(which_path)
 # %% [markdown]
 # ## Task 3 · An attribute vector
 #
-# Return the **unit** vector that points from the mean of the codes without an attribute to the mean of the codes with it.
+# Return the **unit** vector that points from the mean of the codes without an attribute to the mean of the codes
+# with it.
 #
 # - `z`: `(N, d)`; `labels`: `(N,)` of 0 and 1, both present
 # - returns: `(d,)` of norm 1
@@ -144,9 +146,9 @@ checks.keep_attribute(keep_attribute)
 # %% [markdown]
 # ## Task 5 · The gap of one factor
 #
-# You get a list of joint tables of counts, one for each latent coordinate: `table[b, v]` says how often the coordinate fell into
-# bin `b` when the factor had value `v`. Return the factor's gap: the largest mutual information less the second largest, over the
-# factor's entropy. Some cells are empty, and $0\log 0 = 0$.
+# You get a list of joint tables of counts, one for each latent coordinate: `table[b, v]` says how often the
+# coordinate fell into bin `b` when the factor had value `v`. Return the factor's gap: the largest mutual
+# information less the second largest, over the factor's entropy. Some cells are empty, and $0\log 0 = 0$.
 #
 # - `tables`: a list of at least two arrays `(bins, values)` of counts; all have the same column sums
 # - returns: a number in [0, 1]
@@ -178,7 +180,8 @@ checks.table_gap(table_gap)
 #
 # - **a.** Its codes do not contain the factors.
 # - **b.** It was not trained long enough.
-# - **c.** The information is there, but not on single axes: a rotation, or a factor that needs two coordinates, is enough.
+# - **c.** The information is there, but not on single axes: a rotation, or a factor that needs two coordinates, is
+#   enough.
 # - **d.** The factors of these pictures cannot be disentangled by any model.
 
 # %%
@@ -192,9 +195,10 @@ checks.low_gap(low_gap)
 # %% [markdown]
 # ## Task 6 · Design the collection
 #
-# In a collection of faces nearly everybody with glasses has facial hair, so the vector for glasses grows beards. You may choose
-# which faces enter the means. Return which to keep, such that facial hair has the same share among faces with and without
-# glasses, and keep as many faces as an *equal* number of each of the four combinations allows (more is welcome).
+# In a collection of faces nearly everybody with glasses has facial hair, so the vector for glasses grows beards.
+# You may choose which faces enter the means. Return which to keep, such that facial hair has the same share among
+# faces with and without glasses, and keep as many faces as an *equal* number of each of the four combinations
+# allows (more is welcome).
 #
 # - `wanted`, `other`: booleans `(N,)`; all four combinations occur
 # - returns: booleans `(N,)`
@@ -217,9 +221,10 @@ def balanced_collection(wanted, other):
 checks.balanced_collection(balanced_collection)
 
 # %% [markdown]
-# **6b. Run the experiment.** The cell below makes a biased collection of composed faces, and decodes three vectors for glasses: from the
-# biased collection, the same with facial hair projected out (your task 4), and from your balanced collection. **Predict first**: which of the two
-# repairs leaves fewer beards, and which picture of glasses is better?
+# **6b. Run the experiment.** The cell below makes a biased collection of composed faces, and decodes three vectors
+# for glasses: from the biased collection, the same with facial hair projected out (your task 4), and from your
+# balanced collection. **Predict first**: which of the two repairs leaves fewer beards, and which picture of glasses
+# is better?
 
 # %%
 n = 1500
@@ -257,7 +262,7 @@ print(f"kept {kept.sum()} of {n} faces")
 plots.side_by_side({name: model.decode(v[:9]) for name, v in rows.items()}, alt="Faces before and after three edits.")
 
 # %% [markdown] tags=["solution"]
-# Both repairs remove the beards. The balanced collection needs no second vector, but it throws most of the faces away; the
-# projection keeps them all, and needs a *clean* vector for facial hair, which here came from the balanced collection too.
-# With few examples of the rare combinations both are noisy: the remedy is to collect those combinations, which is a decision about data
-# and no formula can take it for you.
+# Both repairs remove the beards. The balanced collection needs no second vector, but it throws most of the faces
+# away; the projection keeps them all, and needs a *clean* vector for facial hair, which here came from the balanced
+# collection too. With few examples of the rare combinations both are noisy: the remedy is to collect those
+# combinations, which is a decision about data and no formula can take it for you.
