@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from mutation import Mutant
 
 from course_lib import gan, losses, planar
 
@@ -71,28 +72,49 @@ def test_packs_survive_saving(tmp_path):
 # --- Unrolling ---------------------------------------------------------------------------------
 
 
-def bilinear(unroll, rate, theta=1.5, psi=0.8):
+def bilinear(unrolled_gan, unroll, rate, theta=1.5, psi=0.8):
     """The game V = ψ·θ of data at 0: G(z) = θ (z does nothing), D(x) = ψ x, Wasserstein's losses, plain descent."""
     z, x = keras.Input((1,)), keras.Input((1,))
     g = keras.layers.Dense(1)
     d = keras.layers.Dense(1, use_bias=False)
-    model = planar.UnrolledGAN(
-        keras.Model(z, g(z)), keras.Model(x, d(x)), unroll=unroll, loss="wasserstein", ema=None, seed=0
-    )
+    networks = keras.Model(z, g(z)), keras.Model(x, d(x))
+    model = unrolled_gan(*networks, unroll=unroll, loss="wasserstein", ema=None, seed=0)
     g.set_weights([np.zeros((1, 1)), np.array([theta])])
     d.set_weights([np.array([[psi]])])
     model.compile(*(keras.optimizers.SGD(rate) for _ in range(2)))
     return model, g.bias, d.kernel
 
 
-@pytest.mark.parametrize("unroll", [0, 1, 3])
-def test_the_unrolled_step_of_a_bilinear_game_is_that_by_hand(unroll):
+def proves_unrolling(unrolled_gan):
     """L_D = ψθ, so D's steps lead to ψ − Kηθ and L_G = −(ψ − Kηθ)θ with dL_G/dθ = −ψ + 2Kηθ."""
     rate, theta, psi = 0.1, 1.5, 0.8
-    model, bias, kernel = bilinear(unroll, rate)
-    model.generator_step(tf.zeros((4, 1)))
-    assert float(bias[0]) == pytest.approx(theta - rate * (-psi + 2 * unroll * rate * theta), rel=1e-5)
-    assert float(kernel[0, 0]) == pytest.approx(psi), "looking ahead must not move D"
+    for unroll in (0, 1, 3):
+        model, bias, kernel = bilinear(unrolled_gan, unroll, rate, theta, psi)
+        model.generator_step(tf.zeros((4, 1)))
+        assert float(bias[0]) == pytest.approx(theta - rate * (-psi + 2 * unroll * rate * theta), rel=1e-5)
+        assert float(kernel[0, 0]) == pytest.approx(psi), "looking ahead must not move D"
+
+
+def test_the_unrolled_step_of_a_bilinear_game_is_that_by_hand():
+    proves_unrolling(planar.UnrolledGAN)
+
+
+LOSS = "loss = self._discriminator_loss(weights, real, fake)"
+AHEAD = "self._logits_of(weights, real), self._logits_of(weights, fake))\n            scaled"
+MUTANTS = {
+    "D's answer does not depend on G": Mutant(
+        proves_unrolling, planar.UnrolledGAN, LOSS, LOSS.replace("fake", "tf.stop_gradient(fake)")
+    ),
+    "one step too few": Mutant(proves_unrolling, planar.UnrolledGAN, "range(self.unroll)", "range(self.unroll - 1)"),
+    "the loss is taken before the steps": Mutant(
+        proves_unrolling, planar.UnrolledGAN, AHEAD, AHEAD.replace("self._logits_of(weights, ", "self._logits(")
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_proof_notices(name):
+    MUTANTS[name].is_killed()
 
 
 def small_model(optimizer, discriminator=None, **kwargs):

@@ -224,11 +224,12 @@ def _axes(scene, last):
         for name, side in zip(bar.ax.get_yticklabels(), ("bottom", "center", "top"), strict=True):
             name.set_va(side)
     else:
-        main = figure.add_axes([0.05, 0.2, 0.46, 0.71])
+        main = figure.add_axes([0.062, 0.2, 0.448, 0.71])
         main.set(xlim=(-scene.reach, scene.reach), ylim=(0, TOP))
         x = scene.places[:, 0]
         main.fill_between(x, scene.density(x), color=DATA, alpha=0.25, linewidth=0)
         main.plot(x, scene.density(x), color=DATA, linewidth=1.5)
+        main.set_ylabel("density, and $D(x)$", fontsize=10, labelpad=2)
         main.set_xlabel("$x$; strip: D's verdict, samples, −gradient of G's loss", fontsize=10, labelpad=1)
         main.tick_params(axis="x", pad=STRIP * 0.72 + 5, length=0)
         _legend(main, lines=True)

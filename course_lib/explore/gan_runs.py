@@ -126,8 +126,10 @@ class Runs:
         game, k = self._game(scene, rules), len(run.frames) - 1
         game.restore(run.states[k])
         logs = game.advance(self.scenes[scene].stride)
-        run.frames.append(_look(game, self.scenes[scene], logs))
+        frame = _look(game, self.scenes[scene], logs)
+        # The state first: an interrupt must not leave a frame that cannot be gone on from.
         run.states[k + 1] = game.state()
+        run.frames.append(frame)
 
     def _game(self, scene, rules):
         """The compiled game of these rules; compiling takes longer than training many frames."""
