@@ -187,7 +187,7 @@ def diversity_ratio(answer):
     cases = [
         (rng.standard_normal((6, 2)), 3 * rng.standard_normal((9, 2))),
         (rng.standard_normal((5, 4)), rng.standard_normal((7, 4))),
-        (np.ones((4, 3)), rng.standard_normal((6, 3))),
+        (5 + 0.1 * rng.standard_normal((4, 3)), rng.standard_normal((6, 3))),
     ]
 
     def mean(x, power=1, pairs=lambda n: n * (n - 1)):

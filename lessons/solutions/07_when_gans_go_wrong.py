@@ -168,7 +168,7 @@ checks.lost_half(noticed)
 # %%
 counts = [np.bincount(np.linalg.norm(x[:, None] - centres, axis=2).argmin(1), minlength=8) for x in (ring, half)]
 print("diversity ratio of the half ring:", round(diversity_ratio(half, ring), 3))
-print("divergence of ring and half ring:", [round(uniform_divergence(c), 3) for c in counts])
+print("divergence of ring and half ring:", [round(float(uniform_divergence(c)), 3) for c in counts])
 
 # %% [markdown]
 # ## Task 5 · Three patients
