@@ -1466,7 +1466,7 @@ figure
 #
 # ### Two dimensions: a ring of eight
 #
-# Three trainings on the same eight small Gaussians, with the same networks, seed and number of steps; only the rules differ. Each sample within three standard deviations of a mode counts as good (98.9 % of the data do); a mode is kept if it gets a tenth of its fair share. One seed is an anecdote; lesson 07 repeats such trials.
+# Four trainings on the same eight small Gaussians, with the same networks and number of steps; only the rules differ, and once the seed. Each sample within three standard deviations of a mode counts as good (98.9 % of the data do); a mode is kept if it gets a tenth of its fair share. Two seeds are an anecdote; lesson 07 repeats such trials.
 
 # %%
 RING_STEPS = runtime.pick(cpu=2000, gpu=8000)
@@ -1474,10 +1474,18 @@ RULES = {
     "R1 γ = 0.2, β₁ = 0": {"gamma": 0.2, "beta_1": 0.0},
     "plain, β₁ = 0": {"gamma": 0.0, "beta_1": 0.0},
     "plain, β₁ = 0.9": {"gamma": 0.0, "beta_1": 0.9},
+    "plain, β₁ = 0.9, other seed": {"gamma": 0.0, "beta_1": 0.9, "seed": SEED + 1},
 }
 side = np.linspace(-3.2, 3.2, 65)
 plane = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2).astype(np.float32)
-RING_RUNS = {name: train_gan(ring, RING_STEPS, **rules) for name, rules in RULES.items()}
+
+
+def count_modes(generator, discriminator):
+    return metrics.mode_coverage(generator(fixed_z).numpy(), centres, 0.1)
+
+
+LOOKS = range(250, RING_STEPS + 1, 250)
+RING_RUNS = {name: train_gan(ring, RING_STEPS, looks=LOOKS, look=count_modes, **rules) for name, rules in RULES.items()}
 
 
 def draw_game(axes, generator, discriminator, title):
@@ -1494,28 +1502,33 @@ def draw_game(axes, generator, discriminator, title):
 
 
 figure, panels = plots.canvas(11, 3.9, 1, 3, sharey=True)
-for each, (name, (generator, discriminator, history, _)) in zip(panels, RING_RUNS.items(), strict=True):
-    found = metrics.mode_coverage(generator(fixed_z).numpy(), centres, 0.1)
+print(f"modes kept, every 250 steps up to step {RING_STEPS}")
+early = {}
+for name, (_, _, history, seen) in RING_RUNS.items():
+    kept = [found["kept"] for found in seen.values()]
+    early[name] = np.mean(kept[:4])  # over the first 1000 steps
+    print(
+        f"{name:<28} {' '.join(map(str, kept))}   good samples at the end {seen[RING_STEPS]['high_quality']:.0%}, L_D {history[-300:, 0].mean():.2f}"
+    )
+    assert np.isfinite(history).all()
+assert max(early[name] for name in early if "0.9" in name) < min(early[name] for name in early if "0.9" not in name)
+
+for each, (name, (generator, discriminator, _, seen)) in zip(panels, RING_RUNS.items(), strict=False):
+    found = seen[RING_STEPS]
     picture = draw_game(
         each, generator, discriminator, f"{name}\n{found['kept']} of 8 modes, {found['high_quality']:.0%} good"
     )
-    ends = history[-300:].mean(axis=0)
-    print(
-        f"{name:<20} modes kept {found['kept']}, good samples {found['high_quality']:.0%}, L_D {ends[0]:.2f}, L_G {ends[1]:.2f}"
-    )
-    assert np.isfinite(history).all()
-    assert found["kept"] >= 5 or "0.9" in name
 panels[0].set_ylabel("$x_2$")
 figure.colorbar(picture, ax=list(panels), label="$D(x)$")
 figure.alt_text = (
-    "Three trained GANs on a ring of eight Gaussians: D as a heat map, data in black, samples with arrows in green. With and without R1 but no momentum the samples sit on "
-    "the modes; with momentum 0.9 they have left most of them."
+    "Three trained GANs on a ring of eight Gaussians: D as a heat map, data in black, samples with arrows in green. Without momentum, with and without R1, the samples sit on "
+    "the modes; with momentum 0.9 and this seed they have left most of them."
 )
 figure
 
 # %% [markdown]
-# The middle panel shows a discriminator without friction: steep, saturated, its arrows long. It still works here, because the steps are small and there is no momentum. With R1, $D$ stays near one half and flat where the data is, as the solution demands. The right panel plays with Keras's default momentum; the generator has been
-# thrown about by the turning that section 5 computed.
+# The middle panel shows a discriminator without friction: steep, saturated, its arrows long. It still works here, because the steps are small and there is no momentum. With R1, $D$ stays near one half and flat where the data is, as the solution demands. The right panel plays with Keras's default momentum: the turning that
+# section 5 computed has thrown the generator about. Read the printed rows as well as the pictures: with momentum most modes are missing for the first thousand steps, and whether and when the game finds them again by itself depends on the seed. Momentum costs steps and luck.
 #
 # ### Heal it in mid-game
 #
@@ -1532,10 +1545,10 @@ for step in range(8):
     course.append((patient.steps, found["kept"], found["high_quality"]))
     rules = "β₁ = 0.9        " if step < 4 else "β₁ = 0, R1 γ = 0.2"
     print(f"step {patient.steps:>5}  {rules:<19} modes kept {found['kept']}, good samples {found['high_quality']:.0%}")
-assert course[-1][1] > course[3][1], "the change should bring modes back"
+assert course[-1][1] >= max(course[3][1], 5), "the change should bring modes back"
 
 # %% [markdown]
-# Nothing was wrong with the networks, the loss or the data. The dynamics were.
+# Nothing was wrong with the networks, the loss or the data. The dynamics were. (GanLab, below, lets you do the two halves of the cure one at a time.)
 #
 # ## 7 · Play it yourself
 #
