@@ -347,7 +347,7 @@ observed = (np.diff(draws, axis=1) == 0).any(axis=1).mean()
 print(
     f"10,000 pictures, half of the mass on 100 of them: effective number {effective:.0f}; with s = {s} twins in {observed:.0%} of batches"
 )
-assert 0.4 < observed < 0.6, "even odds to the accuracy of the approximation for unequal probabilities"
+assert 0.35 < observed < 0.65, "even odds to the accuracy of the approximation for unequal probabilities"
 
 # %% [markdown]
 # For continuous samples "equal" becomes "a person, or a distance in feature space, cannot tell them apart". Finding twins is evidence of a small support; finding none proves little more than a lower bound on $N$.
@@ -1311,10 +1311,10 @@ for method in ranking:
 # %% [markdown]
 # **Reading the record.**
 #
-# - **Momentum is what makes and what cures this sickness.** With nothing else changed, $\beta_1 = 0.5$ keeps all modes of the ring for every seed. This is the prediction of section 4, made for a game with two parameters, and it holds for two networks.
+# - **Momentum is what makes and what cures this sickness.** With nothing else changed, $\beta_1 = 0.5$ keeps all modes of the ring for every seed, and most of the grid's. This is the prediction of section 4, made for a game with two parameters, and it holds for two networks.
 # - **Size matters too.** With two hidden layers in place of three the same rates and the same momentum keep nearly all modes. A published "cure" measured on one architecture says little about another.
-# - **Packing two samples helps, but does not cure here.** It keeps more modes than no remedy at all, for every seed; packing four did not help.
-# - **Most of the other named cures do not cure here**, as long as $\beta_1 = 0.9$: the loss or the penalty alone leaves most modes lost, and where one helps, it helps for one seed and not for the next. They are not bad ideas: they were published with other optimizers, rates and scales. The record answers one question only, "does this change *alone* undo the harm?"
+# - **Packing two samples and looking ahead help on the ring, but do not cure.** Packing two and unrolling keep more of its modes than no remedy at all, for every seed. Packing four does not, and on the grid packing two does not either.
+# - **Most of the other named cures do not cure here**, as long as $\beta_1 = 0.9$: the penalty or the loss alone leaves most modes lost, and where one helps, it helps for one seed and not for the next. The best of them on the ring, the relativistic loss with R1, keeps five modes in the median, and none for one of the seeds. They are not bad ideas: they were published with other optimizers, rates and scales. The record answers one question only, "does this change *alone* undo the harm?"
 # - **Penalties have a scale.** R1, WGAN-GP and spectral norm hold down the slope of $D$. If the logit's slope is at most $L$, then $|a(x) - a(y)| \le L\,\|x-y\|$: across the $3\sigma = 0.06$ of a mode of the ring a critic of slope 1 can change by 0.06, while $\ln\frac{D^*}{1-D^*}$ has to change by several units. A critic that may not be steep cannot
 #   see how narrow the modes are. On pictures, whose distances are large, the same penalties have room. (*Try this*, below, widens the modes.)
 # - **Look at the spread before you rank.** Where the brackets of two methods overlap, three seeds have not told them apart.
@@ -1325,11 +1325,14 @@ for method in ranking:
 kept_on_ring = {m: over_seeds(GAMES, "cure", "ring", m, "kept") for m in record["methods"]["cure/ring"]}
 assert kept_on_ring["momentum 0.5"].min() == 8
 assert kept_on_ring["two hidden layers for three"].min() > 6
-assert kept_on_ring["packing 2"].min() > kept_on_ring["none"].max()
+for helpful in ("packing 2", "unrolled, 5 steps"):
+    assert kept_on_ring[helpful].min() > kept_on_ring["none"].max()
 assert np.median(kept_on_ring["packing 4"]) <= np.median(kept_on_ring["none"])
 alone = ("packing", "R1", "spectral norm", "relativistic", "WGAN-GP", "unrolled")
 medians = {m: np.median(values) for m, values in kept_on_ring.items() if m.startswith(alone)}
-assert max(medians.values()) < 5
+assert max(medians.values()) <= 5
+assert max(medians, key=medians.get) == "relativistic + R1, γ = 0.1"
+assert kept_on_ring["relativistic + R1, γ = 0.1"].min() == 0
 print("median of kept modes on the ring:", ", ".join(f"{m} {value:g}" for m, value in medians.items()))
 
 # %% [markdown]
