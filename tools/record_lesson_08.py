@@ -96,7 +96,7 @@ def write(runs, report, features_name, floor, noise):
         "noise": noise,
         "minutes": round(sum(run["seconds"] for run in runs) / 60, 1),
         "seconds_are": "processor seconds of the training alone, one core",
-        "hardware": f"one of {report.cores} CPU cores, {platform.machine()}, shared with other work",
+        "hardware": f"one of {os.cpu_count()} CPU cores, {platform.machine()}, shared with other work",
         "created": datetime.date.today().isoformat(),
         "versions": {"tensorflow": report.tensorflow, "keras": report.keras, "numpy": np.__version__},
         "licence": "Apache-2.0 (numbers and samples); for the training data see DATA.md",
