@@ -11,7 +11,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from course_lib import divergences, plots
 from course_lib.explore.base import Control, Explorer
-from course_lib.explore.maps import DPI, _Sheet
+from course_lib.explore.sheet import DPI, Sheet
 
 X = np.linspace(-16, 16, 2401)  # where densities are integrated: four standard deviations of the widest
 STEPS = 101  # places of the slider; an odd number, so that the middle is one of them
@@ -183,7 +183,7 @@ def _drawn(scene):
     upper.set_xlabel("$x$", fontsize=10, labelpad=0)
     for axes, names in zip(lower, _PANELS, strict=True):
         _draw_curves(axes, scene, names)
-    return _Sheet(figure), upper, lower
+    return Sheet(figure), upper, lower
 
 
 def _draw_curves(axes, scene, names):

@@ -14,7 +14,7 @@ from course_lib import images as _images
 from course_lib._diagnoses import diagnose
 from course_lib._validate import refuse
 from course_lib.explore.base import Control, Explorer
-from course_lib.explore.maps import _Sheet
+from course_lib.explore.sheet import Sheet
 
 RECORD = "lessons/07_doctor_runs"
 ANSWERS = (
@@ -193,7 +193,7 @@ def _drawn(case, number):
         place.set(xlim=(0, 1), ylim=(0, 1))
         place.set_title("samples; below, three of the data", fontsize=10)
     figure.suptitle(f"Case {number}", fontsize=11)
-    return _Sheet(figure), charts, place
+    return Sheet(figure), charts, place
 
 
 def _column(case, name):

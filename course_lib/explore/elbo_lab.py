@@ -13,10 +13,10 @@ from scipy.special import erf, log_ndtr, logsumexp
 from course_lib import plots
 from course_lib.divergences import kl_to_standard_normal
 from course_lib.explore.base import Control, Explorer
+from course_lib.explore.sheet import DPI
 
 MODELS = ("x = w·z + noise", "x = w·|z| + noise")
 DRAWS = (1, 2, 4, 8, 16, 32, 64)
-DPI = 100
 LOWEST, HIGHEST = -14.0, 2.0  # nats; longer bars are cut off at the lower edge, and their number says so
 _Z = np.linspace(-5, 5, 501)
 _NOISE = np.random.default_rng(0).standard_normal((500, DRAWS[-1]))  # the same for every move: a still picture

@@ -7,7 +7,7 @@ from course_lib._validate import choice, integer
 from course_lib.explore.base import Control, Explorer
 from course_lib.explore.gan_panels import BLACK, GREEN, MADE, Curve, Panels
 from course_lib.explore.gan_runs import MOMENTA, PENALTIES, Rules, Runs, default_scenes
-from course_lib.explore.maps import DPI
+from course_lib.explore.sheet import DPI
 
 LOSSES = tuple(losses.GAN_LOSSES)
 _OPTIONS = {"loss": LOSSES, "penalty": tuple(PENALTIES), "momentum": MOMENTA}

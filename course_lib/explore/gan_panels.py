@@ -13,7 +13,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from PIL import Image, ImageDraw, ImageFont
 
 from course_lib import plots
-from course_lib.explore.maps import _Sheet
+from course_lib.explore.sheet import Sheet
 
 DATA, MADE, BLACK, GREEN = plots.COLOURS[0], plots.COLOURS[1], plots.COLOURS[6], plots.COLOURS[2]
 # From generated (orange) over white (D cannot tell) to real (blue): told apart by every kind of colour vision.
@@ -41,7 +41,7 @@ class Panels:
     def __init__(self, scene, last):
         self.scene, self.last = scene, last
         figure, axes = _axes(scene, last)
-        self.sheet = _Sheet(figure)
+        self.sheet = Sheet(figure)
         self.main, self.upper, self.lower = (self.sheet.box(each) for each in axes)
         self.data = self._dots(scene.points[:400], 1.7) if scene.dim == 2 else None
 

@@ -5,51 +5,13 @@ draws a cursor on them.
 """
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patheffects import withStroke
-from PIL import Image, ImageDraw
 
 from course_lib import images as _images
 from course_lib import plots
 from course_lib._validate import array, refuse
 from course_lib.explore.base import Control, Explorer, compiled_decoder
-
-DPI = 100
-CURSOR = plots.COLOURS[6]
-
-
-class _Sheet:
-    """The pixels of a drawn figure, with the place of its axes, to be drawn on again and again."""
-
-    def __init__(self, figure):
-        figure.set_dpi(DPI)
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        self.pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
-        self.height = len(self.pixels)
-
-    def box(self, axes):
-        """Return (left, top, right, bottom) of ``axes`` in pixels."""
-        left, bottom, right, top = axes.bbox.extents
-        return round(left), round(self.height - top), round(right), round(self.height - bottom)
-
-    def with_cursor(self, axes, point, pasted=()):
-        """Return a copy with a cross hair at ``point`` of ``axes`` and each (box, picture) of ``pasted`` in place."""
-        sheet = Image.fromarray(self.pixels)
-        pen = ImageDraw.Draw(sheet)
-        x, y = axes.transData.transform(point)
-        x, y = round(x), round(self.height - y)
-        left, top, right, bottom = self.box(axes)
-        pen.line([(left, y), (right, y)], fill=CURSOR)
-        pen.line([(x, top), (x, bottom)], fill=CURSOR)
-        pen.ellipse([x - 6, y - 6, x + 6, y + 6], outline="white", width=5)
-        pen.ellipse([x - 6, y - 6, x + 6, y + 6], outline=CURSOR, width=2)
-        for (left, top, right, bottom), picture in pasted:
-            side = min(right - left, bottom - top)
-            square = Image.fromarray(np.broadcast_to(picture, (*picture.shape[:2], 3)))
-            square = square.resize((side, side), Image.Resampling.NEAREST)
-            sheet.paste(square, ((left + right - side) // 2, (top + bottom - side) // 2))
-        return np.asarray(sheet)
+from course_lib.explore.sheet import DPI, Sheet
 
 
 class LatentMap(Explorer):
@@ -70,7 +32,7 @@ class LatentMap(Explorer):
         if labels is not None:
             cloud.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8, markerscale=2)
         _blank(blank, "Decoded at the cursor")
-        self._sheet, self._cloud = _Sheet(figure), cloud
+        self._sheet, self._cloud = Sheet(figure), cloud
         self._place = self._sheet.box(blank)
 
     def picture(self, values):
@@ -157,7 +119,7 @@ class BetaDial(Explorer):
         columns = [[r[key] for r in self.records] for key in ("rate", "distortion", "beta")]
         plots.draw_rate_distortion(curve, columns[0], columns[1], [f"{beta:g}" for beta in columns[2]], highlight=k)
         curve.set_title("Rate and distortion by β", fontsize=10)
-        sheet = _Sheet(figure)
+        sheet = Sheet(figure)
         return sheet, cloud, sheet.box(middle[0]) if middle else None
 
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from course_lib import _assets, divergences, plots, transport
 from course_lib.explore.base import Control, Explorer
-from course_lib.explore.maps import _Sheet
+from course_lib.explore.sheet import Sheet
 
 POSITIONS = 21  # of the slider: the generated cloud has gone 0, 1/20, ... 20/20 of its way
 REACH = 2.4  # the panels show [−REACH, REACH]²
@@ -213,7 +213,7 @@ def _drawn(name, w1, w2, js):
     curves.legend(frameon=False, fontsize=9, loc="upper right")
     curves.spines[["top", "right"]].set_visible(False)
     figure.suptitle(f"Scene “{name}”: real points ● blue, generated points ■ orange", fontsize=11)
-    return _Sheet(figure), (*axes[0], curves)
+    return Sheet(figure), (*axes[0], curves)
 
 
 def _panel(side, clouds, surface=None, plan=None):
