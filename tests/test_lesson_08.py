@@ -34,6 +34,13 @@ def test_numbers_are_possible_and_belong_together():
         assert 0 <= run["recall"] <= 1
 
 
+def test_the_samples_are_those_of_the_first_seed():
+    samples = _assets.read_npz("lessons/08_loss_zoo.npz", RECORD["sha256"])["samples"]
+    first = [run for run in RUNS if run["seed"] == record_lesson_08.SEEDS[0]]
+    assert samples.shape == (len(first), record_lesson_08.PICTURES, 28, 28, 1)
+    assert samples.dtype == np.uint8
+
+
 def test_the_recorder_trains_what_it_says():
     """The penalties and the spectral norm reach the model, with the weights that the record names."""
     plain = record_lesson_08.make("hinge", "none", 0)

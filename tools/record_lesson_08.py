@@ -3,7 +3,8 @@
 One pair of networks and one budget for six losses × four regularisers × three seeds on Fashion-MNIST. Nothing is tuned
 for a combination: the same optimizers, the same number of steps, one step of D for each step of G. Each result is
 kept in runs/lesson_08 when it is done, so the command may be killed and run again; the record is written anew
-after every run. It goes to course_lib/assets/lessons/08_loss_zoo.json.
+after every run. It goes to course_lib/assets/lessons/08_loss_zoo.json, and some samples of the first seed beside
+it.
 """
 
 import datetime
@@ -21,9 +22,10 @@ import numpy as np
 
 from course_lib import _assets, data, gan, losses, metrics, nets, runtime
 from course_lib._training import TrainingDiverged
+from course_lib.images import to_uint8
 
 RUNS = Path(__file__).resolve().parents[1] / "runs" / "lesson_08"
-RECORD = _assets.ROOT / "lessons" / "08_loss_zoo.json"
+RECORD = _assets.ROOT / "lessons" / "08_loss_zoo"
 SEEDS = (0, 1, 2)
 REGULARISERS = {
     "none": {},
@@ -36,7 +38,7 @@ BATCH, STEPS, CHECKPOINTS = 32, 1500, 3
 OPTIMIZER = {"learning_rate": 4e-4, "beta_1": 0.5, "beta_2": 0.99}
 EMA = 0.99
 SAMPLES = 5000
-PICTURES = 8  # samples of the first seed that the record keeps, as rows of a contact sheet
+PICTURES = 4  # samples of each combination, from the first seed, that the record keeps
 
 
 def make(loss, regulariser, seed):
@@ -71,7 +73,7 @@ def run(loss, regulariser, seed, images, features, real):
     scores = metrics.precision_recall(real, fake)
     facts |= {"seconds": round(seconds, 1), "frechet": facts["curve"][-1][1]}
     facts |= {"kernel": metrics.kernel_distance(real, fake), **scores}
-    np.savez_compressed(_path(loss, regulariser, seed, "npz"), samples=np.uint8((samples[:PICTURES] + 1) * 127.5))
+    np.savez_compressed(_path(loss, regulariser, seed, "npz"), samples=to_uint8(samples[:8]))
     return facts
 
 
@@ -84,7 +86,10 @@ def reference(features):
 
 
 def write(runs, report, features_name, floor, noise):
-    """Write the record of the runs that are done."""
+    """Write the record of the runs that are done, and samples of the first seed (run, picture, height, width, 1)."""
+    shown = [_path(run["loss"], run["regulariser"], run["seed"], "npz") for run in runs if run["seed"] == SEEDS[0]]
+    samples = np.stack([np.load(path)["samples"][:PICTURES] for path in shown])
+    np.savez_compressed(RECORD.with_suffix(".npz"), samples=samples)
     facts = {
         "what": "GANs on Fashion-MNIST: six losses × four regularisers × seeds, one network and one budget",
         "network": f"nets.dcgan_generator and nets.dcgan_discriminator, width {WIDTH}, latent dimension {LATENT_DIM}",
@@ -100,9 +105,10 @@ def write(runs, report, features_name, floor, noise):
         "created": datetime.date.today().isoformat(),
         "versions": {"tensorflow": report.tensorflow, "keras": report.keras, "numpy": np.__version__},
         "licence": "Apache-2.0 (numbers and samples); for the training data see DATA.md",
+        "sha256": _assets.sha256(RECORD.with_suffix(".npz")),
         "runs": runs,
     }
-    RECORD.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    RECORD.with_suffix(".json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def main():
