@@ -107,7 +107,7 @@ def _oscillation(records):
             "oscillation",
             f"over {LATE} visits the sample of one code goes {np.median(moves):.0%} of the data's mean distance from "
             "each visit to the next, and does not come to rest",
-            "less momentum (β₁ at most 0.5), smaller steps, an R1 penalty, and samples from the averaged generator (ema)",
+            "less momentum (β₁ at most 0.5), smaller steps, an R1 penalty, samples from the averaged generator (ema)",
         )
 
 

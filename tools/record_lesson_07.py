@@ -1,9 +1,10 @@
 """Play the games of lesson 07's mode-collapse laboratory: ``python tools/record_lesson_07.py``.
 
 Ring and grid of Gaussians, one pair of networks and one number of generator steps for all. Part A varies what may
-provoke collapse, part B adds one supposed cure at a time to one provoking setting. Each game is kept in
-runs/lesson_07 when it is over, so the command may be killed and run again; the record is written anew after
-every method. It goes to course_lib/assets/lessons: 07_mode_lab.json has the numbers, 07_mode_lab.npz samples of seed 0.
+provoke collapse, part B adds one supposed cure at a time to one provoking setting, and part C adds the same cures to
+a setting without momentum. Each game is kept in runs/lesson_07 when it is over, so the command may be killed and run
+again; the record is written anew after every method. It goes to course_lib/assets/lessons: 07_mode_lab.json has the
+numbers, 07_mode_lab.npz samples of seed 0.
 """
 
 import datetime
@@ -66,7 +67,24 @@ CURES = {
 }
 RING_ONLY = ("two hidden layers for three", "packing 4", "R1, γ = 1", "relativistic")  # second doses
 GRID_CURES = {method: settings for method, settings in CURES.items() if method not in RING_ONLY}
-PARTS = [("provoke", "ring", PROVOKE), ("cure", "ring", CURES), ("cure", "grid", GRID_CURES)]
+CALM = rates(1e-3, 0.0)
+CALM_CURES = {
+    "none": CALM,
+    "packing 2": CALM | {"packing": 2},
+    "R1, γ = 0.1": CALM | {"penalty": "r1", "penalty_weight": 0.05},
+    "spectral norm": CALM | {"spectral_norm": True},
+    "relativistic": CALM | {"loss": "relativistic"},
+    "relativistic + R1, γ = 0.1": CALM | {"loss": "relativistic", "penalty": "r1", "penalty_weight": 0.05},
+    "WGAN-GP, 5 critic steps": CALM
+    | {"loss": "wasserstein", "penalty": "gradient_penalty", "penalty_weight": 1.0, "discriminator_steps": 5},
+    "unrolled, 5 steps": CALM | {"unroll": 5},
+}
+PARTS = [
+    ("provoke", "ring", PROVOKE),
+    ("cure", "ring", CURES),
+    ("cure", "grid", GRID_CURES),
+    ("calm", "ring", CALM_CURES),
+]
 
 
 def mixture(name):
@@ -143,7 +161,7 @@ def write(games, samples, report):
         "provoking": PROVOKING,
         "methods": _methods_of(games),
         "cpu_minutes": round(sum(_seconds_of(games).values()) / 60, 1),
-        "hardware": f"one thread of {report.cores} CPU cores, {platform.machine()}, shared with other work",
+        "hardware": f"one thread of {os.cpu_count()} CPU cores, {platform.machine()}, shared with other work",
         "date": datetime.date.today().isoformat(),
         "versions": {"tensorflow": report.tensorflow, "keras": report.keras, "numpy": np.__version__},
         "licence": "Apache-2.0",
@@ -167,7 +185,7 @@ def _methods_of(games):
 
 
 def _seconds_of(games):
-    """Return the seconds of each game; one that stands in both parts of the laboratory was played once."""
+    """Return the seconds of each game; one that stands in several parts of the laboratory was played once."""
     settings = {(part, name): methods for part, name, methods in PARTS}
     seconds = {}
     for game in games:

@@ -1258,15 +1258,15 @@ assert np.median(by_momentum["0.9"]) < np.median(by_momentum["0.5"])
 
 
 # %%
-def dots(games, data_set, modes):
-    """Figure of part B on one data set: a dot for each seed, a bar at the median, hollow diamonds for the averaged G."""
-    methods = list(dict.fromkeys(g["method"] for g in games if (g["part"], g["data"]) == ("cure", data_set)))
+def dots(games, part, data_set, modes):
+    """Figure of one part on one data set: a dot for each seed, a bar at the median, hollow diamonds for the averaged G."""
+    methods = list(dict.fromkeys(g["method"] for g in games if (g["part"], g["data"]) == (part, data_set)))
     panels = (("kept", "modes kept"), ("high_quality", "share within 3σ"), ("reverse_kl", "reverse KL (nats)"))
     figure, axes = plots.canvas(10, 0.31 * len(methods) + 1.0, columns=3, sharey=True)
     for each, (key, label) in zip(axes, panels, strict=True):
         for row, method in enumerate(methods):
-            values = over_seeds(games, "cure", data_set, method, key)
-            averaged = over_seeds(games, "cure", data_set, method, key, averaged=True)
+            values = over_seeds(games, part, data_set, method, key)
+            averaged = over_seeds(games, part, data_set, method, key, averaged=True)
             each.plot(averaged, np.full(len(averaged), row + 0.2), "D", color=plots.COLOURS[1], mfc="none", ms=5)
             each.plot(values, np.full(len(values), row - 0.12), "o", color=plots.COLOURS[0], alpha=0.75, ms=5)
             if np.isfinite(values).any():
@@ -1281,7 +1281,7 @@ def dots(games, data_set, modes):
     figure.suptitle(
         f"{data_set}: filled, the generator of the moment; hollow, the averaged one; dotted, the data", fontsize=10
     )
-    medians = [f"{m} {np.median(over_seeds(games, 'cure', data_set, m, 'kept')):g}" for m in methods]
+    medians = [f"{m} {np.median(over_seeds(games, part, data_set, m, 'kept')):g}" for m in methods]
     figure.alt_text = f"Kept modes, three-sigma share and reverse KL on the {data_set}, one dot for each seed. Median of kept modes: {', '.join(medians)}."
     return figure
 
@@ -1291,7 +1291,7 @@ Markdown("\n\n".join(f"**{name}, {size} modes**\n\n{table(GAMES, 'cure', name)}"
 
 # %%
 for name, size in MODES.items():
-    plots.show(dots(GAMES, name, size))
+    plots.show(dots(GAMES, "cure", name, size))
 
 # %% [markdown]
 # What does the record say? Let it rank the cures itself, by the median of kept modes as a share of all, over both data sets:
@@ -1336,6 +1336,37 @@ assert kept_on_ring["relativistic + R1, γ = 0.1"].min() == 0
 unrolled_grid = [g for g in GAMES if (g["part"], g["data"], g["method"]) == ("cure", "grid", "unrolled, 5 steps")]
 assert sum(g["kept"] == 1 and g["high_quality"] > 0.6 for g in unrolled_grid) == 2
 print("median of kept modes on the ring:", ", ".join(f"{m} {value:g}" for m, value in medians.items()))
+
+# %% [markdown]
+# ### Part C: the same remedies without momentum
+#
+# A remedy that fails beside $\beta_1 = 0.9$ has not failed everywhere; WGAN-GP was published for $\beta_1 = 0$ ([Gulrajani et al. 2017](https://arxiv.org/abs/1704.00028), algorithm 1). So once more, on the ring, from the learning rate $10^{-3}$ and $\beta_1 = 0$, where the plain game circles: most modes are there, and a third of the samples is out of place.
+
+# %%
+Markdown(table(GAMES, "calm", "ring"))
+
+# %%
+dots(GAMES, "calm", "ring", MODES["ring"])
+
+# %% [markdown]
+# - **It was the momentum that broke them.** Packing, R1, spectral norm, the relativistic loss and WGAN-GP, which saved little or nothing beside $\beta_1 = 0.9$, now keep six modes or more in the median. A statement like "WGAN-GP prevents collapse" is a statement about an optimizer as well.
+# - **Against *none* they gain little on this ring.** Packing two is the only one that keeps all eight modes for every seed, and it lifts the share within $3\sigma$ in the median; even its bracket of that share touches the plain game's. With three seeds we rank no further.
+# - **Averaging does more than any of them.** The averaged generator keeps all modes for every seed of every method but one.
+# - That one is **unrolling**, which fails here for every seed. Why it does, this record cannot say; it did better beside momentum.
+
+# %%
+calm = {m: over_seeds(GAMES, "calm", "ring", m, "kept") for m in record["methods"]["calm/ring"]}
+for method, kept in calm.items():
+    averaged = [over_seeds(GAMES, "calm", "ring", method, key, averaged=True).min() for key in ("kept", "high_quality")]
+    if method.startswith("unrolled"):
+        assert kept.max() < 2
+        continue
+    assert averaged[0] == 8 and averaged[1] > 0.9
+    if method != "none":
+        assert np.median(kept) >= 6 and np.median(kept) > np.median(kept_on_ring[method])
+assert [m for m, kept in calm.items() if kept.min() == 8] == ["packing 2"]
+shares = [over_seeds(GAMES, "calm", "ring", m, "high_quality") for m in ("none", "packing 2")]
+assert np.median(shares[1]) > np.median(shares[0]) and shares[1].min() < shares[0].max()
 
 # %% [markdown]
 # ### Loss against quality, measured
@@ -1417,6 +1448,21 @@ for truth, row in confusion.items():
 Markdown("\n".join(lines))
 
 # %% [markdown]
+# Do not read too much into a clean table. The provocations were gross, so that another judge, who looks at true modes, classes and distances instead of the doctor's measurements, could name the state beyond doubt; runs in which he could not are not in it. Some of these are the interesting ones: grids of nine modes, played with $\beta_1 = 0.9$, that lost a mode or two.
+
+# %%
+card = explore.doctor_panel.recorded_card()
+print("runs dropped because the judge could not name them:", card["dropped"])
+for run in explore.doctor_panel.recorded_runs():
+    if run["name"] == "grid, momentum 0.9":
+        said = ", ".join(found.name for found in explore.doctor_panel.findings(run)) or "nothing"
+        print(
+            f"seed {run['seed']}: {run['outcome']['kinds']:.0%} of the modes in use, judged {run['label'] or 'unclear'!r}; the doctor, not told the modes: {said}"
+        )
+
+# %% [markdown]
+# **A partial collapse goes past the doctor** unless he is told where the modes are. On pictures nobody can tell him. That is why lesson 09 measures coverage on thousands of samples, in the features of a classifier.
+#
 # ## 10 · What to do, in which order
 #
 # 1. **Rule out construction.** Ranges of data and samples, logits, dead units, who moves: the checks of lesson 06. No choice of loss repairs a wrong scale.
