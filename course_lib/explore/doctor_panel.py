@@ -126,7 +126,7 @@ class DoctorPanel(Explorer):
         page.paste(Image.fromarray(_picture(case, values["visit"], right - left, place)), (left, top))
         lines = self._verdict(values)
         pen.text((12, sheet.height + 2), lines[0], fill=_INK, font=self._bold)
-        for k, line in enumerate(lines[1:5]):
+        for k, line in enumerate(lines[1:]):
             pen.text((12, sheet.height + 22 + 19 * k), line, fill=_INK, font=self._font)
         return np.asarray(page)
 
@@ -164,10 +164,14 @@ class DoctorPanel(Explorer):
         right = given == truth or given in case["also"]
         also = f" (and {' and '.join(case['also'])})" if case["also"] else ""
         heading = f"{'Right' if right else 'Not this time'}: your diagnosis “{given}”, the truth “{truth}”{also}."
-        said = "; ".join(f"{d.name}: {d.evidence}" for d in report) or "no known sickness found"
-        advice = f". Try: {report[0].advice}" if report else ""
-        told = f"The doctor, “{case['name']}”: {said}{advice}."
-        return [heading, *textwrap.wrap(told, 132, max_lines=4, placeholder=" …")]
+        told = f"How the run was made: {case['name']}. The doctor: "
+        if not report:
+            told += "no known sickness found."
+        else:
+            first, *others = report
+            told += f"{first.name}; {first.evidence}. Try: {first.advice}."
+            told += f" He also finds: {', '.join(d.name for d in others)}." if others else ""
+        return [heading, *textwrap.wrap(told, 132)]
 
 
 def _drawn(case, number):
@@ -184,10 +188,13 @@ def _drawn(case, number):
         axes.set_xlabel("visit", fontsize=9)
     place.set(xticks=[], yticks=[], aspect="equal")
     place.grid(False)
+    place.spines[:].set_visible(False)
     if case["examples"].ndim == 2:
         reach = 1.5 * np.abs(case["examples"] - case["examples"].mean(axis=0)).max()
         centre = case["examples"].astype(float).mean(axis=0)
         place.set(xlim=(centre[0] - reach, centre[0] + reach), ylim=(centre[1] - reach, centre[1] + reach))
+        place.set_xticks(centre[0] + np.array([-0.9, 0, 0.9]) * reach)  # the scale is a clue
+        place.xaxis.set_major_formatter("{x:.3g}")
         place.set_title("data (blue) and samples (orange)", fontsize=10)
     else:
         place.set(xlim=(0, 1), ylim=(0, 1))
