@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Exercises 08 · Wasserstein, penalties, spectral norm
 #
-# Seven tasks, 60 to 90 minutes: from one number to a small study. They belong to `notebooks/08_wasserstein.ipynb`.
+# Six tasks, 60 to 90 minutes: from one number to a small study. They belong to `notebooks/08_wasserstein.ipynb`.
 #
 # Replace each `raise NotImplementedError(...)` by your solution and run the cell below it. A check either says
 # `Passed`, or says what it called, what it expected and what came back, with a hint if it recognises the mistake.
@@ -71,9 +71,9 @@ checks.penalised_slope(slope)
 # $\Delta^2/(2\lambda)$ grows with the distance, so a good generator feels it least.
 
 # %% [markdown]
-# ## Task 3 · Where to penalise
+# ## Task 3 · The gradient penalty
 #
-# Return one point on the straight line from each real example to the fake one of the same index:
+# **3a. Where?** Return one point on the straight line from each real example to the fake one of the same index:
 # $\hat x_i = x_i + \alpha_i\,(\tilde x_i - x_i)$ with one $\alpha_i$, uniform on $[0, 1]$, for each *example*.
 #
 # - `real`, `fake`: tensors `(N, H, W, C)`; use `tf.shape(real)[0]` for N, and TensorFlow's random numbers
@@ -94,9 +94,7 @@ def mixed_points(real, fake):
 checks.mixed_points(mixed_points)
 
 # %% [markdown]
-# ## Task 4 · The penalty
-#
-# Write $\mathbb E\big[(\lVert\nabla_x f(x)\rVert_2 - 1)^2\big]$ at the given points. Two things to mind: the norm runs over all
+# **3b. What?** Write $\mathbb E\big[(\lVert\nabla_x f(x)\rVert_2 - 1)^2\big]$ at the given points. Two things to mind: the norm runs over all
 # pixels of one example and not over the batch; and the penalty is differentiated once more, so that its gradient for the critic's weights has to
 # be finite even where the critic is flat.
 #
@@ -123,7 +121,7 @@ def penalty_of_slopes(critic, points):
 checks.penalty_of_slopes(penalty_of_slopes)
 
 # %% [markdown]
-# ## Task 5 · The spectral norm by power iteration
+# ## Task 4 · The spectral norm by power iteration
 #
 # Read a convolution's kernel as the matrix $W$ with $h\cdot w\cdot c$ rows and $k$ columns, and repeat `rounds` times
 # $v = Wu / \lVert Wu\rVert$, $u = W^\top v / \lVert W^\top v\rVert$. Return the estimate $\sigma = v^\top W u$ and the last $u$, which a layer keeps
@@ -152,9 +150,9 @@ def power_iteration(kernel, u, rounds):
 checks.power_iteration(power_iteration)
 
 # %% [markdown]
-# ## Task 6 · Read what others publish
+# ## Task 5 · Read what others publish
 #
-# **6a.** This penalty is put together from lines that stand in published tutorials. The critic has neither BatchNorm nor
+# **5a.** This penalty is put together from lines that stand in published tutorials. The critic has neither BatchNorm nor
 # dropout. One line draws the mixing weight from the wrong law; one lets the loss become NaN as soon as the critic is flat at a point. Which?
 #
 # ```python
@@ -178,7 +176,7 @@ faults
 checks.wgan_gp_faults(faults)
 
 # %% [markdown]
-# **6b.** A paper compares two losses over three seeds each, and all three distances of the new loss are below all
+# **5b.** A paper compares two losses over three seeds each, and all three distances of the new loss are below all
 # three of the old one. Suppose the losses were equally good, so that every order of the six values is equally likely. How
 # probable is it that the new one still wins so clearly?
 
@@ -196,12 +194,12 @@ checks.chance_of_separation(chance)
 # difference and never a small one.
 
 # %% [markdown]
-# ## Task 7 · A study: how good is the estimate?
+# ## Task 6 · A study: how good is the estimate?
 #
 # Two clouds in the plane, two units apart. Train a new critic with each $\lambda\in\{0.5, 2, 10\}$ and compare its
 # estimate of $W_1$ with the exact value. **Predict first**, with task 2 in mind: which $\lambda$ overestimates most?
 #
-# Complete the loss of the critic. Your functions of tasks 3 and 4 take `(N, H, W, C)`, so the points are stored as "images" of
+# Complete the loss of the critic. Your functions of task 3 take `(N, H, W, C)`, so the points are stored as "images" of
 # $1\times1$ pixel with two channels.
 #
 # - `real_scores`, `fake_scores`: the critic's values `(N, 1)`; `penalty`: your penalty; `weight`: $\lambda$
