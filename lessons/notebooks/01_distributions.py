@@ -9,7 +9,7 @@
 # - build three image generators without a neural network, and say with numbers why each of them fails;
 # - choose between KL, reverse KL, Jensen–Shannon, total variation and Wasserstein, knowing where each is blind.
 #
-# **Time.** Reading 40 minutes. Running all cells: about 50 seconds on two CPU cores. No cell needs a GPU.
+# **Time.** Reading 40 minutes. Running all cells: about 30 seconds on two CPU cores. No cell needs a GPU.
 #
 # **Builds on** lesson 00 (opening and running a notebook) and NumPy. Everything else is explained here.
 #

@@ -11,7 +11,7 @@
 # - split the gap of a VAE into what its family of $q$ costs and what its encoder costs;
 # - prove that a linear VAE is probabilistic PCA, and watch its ELBO climb under the *exact* $\log p(x)$.
 #
-# **Time.** Reading 40 minutes. Running all cells: about 60 seconds on two CPU cores.
+# **Time.** Reading 40 minutes. Running all cells: about 30 seconds on two CPU cores.
 #
 # **Builds on** lesson 01 (maximum likelihood, the Kullback–Leibler divergence). Everything used from it is stated again.
 #

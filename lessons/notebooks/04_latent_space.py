@@ -10,7 +10,7 @@
 # - define and compute the mutual information gap, and read it beside rate and distortion;
 # - show that no amount of data can identify "the" factors without further assumptions.
 #
-# **Time.** Reading 40 minutes. Running all cells: about 60 seconds on two CPU cores.
+# **Time.** Reading 40 minutes. Running all cells: about 40 seconds on two CPU cores.
 #
 # **Builds on** lesson 03 (the VAE, its two terms and β). Divergences and entropy are recalled where they are used.
 #

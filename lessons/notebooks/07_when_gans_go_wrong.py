@@ -9,7 +9,7 @@
 # - say what the loss curves of a GAN can and cannot tell you;
 # - read a laboratory of recorded games, each rule with several seeds: what provoked collapse, what cured it, and what did not.
 #
-# **Time.** Reading 40 minutes. Running all cells: about 50 seconds on two CPU cores. On a GPU its time has not been measured yet.
+# **Time.** Reading 40 minutes. Running all cells: about 30 seconds on two CPU cores. On a GPU its time has not been measured yet.
 #
 # **Builds on** lesson 06 (the losses and the training step). What is needed of lesson 05 (the best discriminator, the Dirac GAN) is repeated in a line or two.
 #

@@ -10,7 +10,7 @@
 # - say what weight clipping and the norm of a reshaped kernel really bound;
 # - read a comparison of GAN losses with its seeds, and choose a loss for a reason.
 #
-# **Time.** Reading 40 minutes. Running all cells: about 60 seconds on two CPU cores. On a GPU the same cells
+# **Time.** Reading 40 minutes. Running all cells: about 40 seconds on two CPU cores. On a GPU the same cells
 # train longer; its time has not been measured yet.
 #
 # **Builds on** lesson 05 (what a discriminator measures, the Dirac-GAN) and lesson 06 (a GAN and its `train_step`).
