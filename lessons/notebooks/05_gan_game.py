@@ -10,7 +10,7 @@
 # - prove why plain GANs orbit, why R1 makes them converge, how large a step may be, and why momentum hurts;
 # - write the training loop of a GAN by hand, in one and in two dimensions.
 #
-# **Time.** Reading 40 minutes. Running all cells: about 30 seconds on two CPU cores. On a GPU the same cells
+# **Time.** Reading 40 minutes. Running all cells: about 40 seconds on two CPU cores. On a GPU the same cells
 # train longer; its time has not been measured yet.
 #
 # **Builds on** lesson 01 (divergences between densities). Every divergence used here is defined again where it appears.
