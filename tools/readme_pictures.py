@@ -8,7 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from course_lib import data, images, latent, zoo
-from course_lib.explore import LatentExplorer
+from course_lib.explore import GanLab, LatentExplorer
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "images"
 SEED = 7
@@ -45,6 +45,7 @@ def main():
         generator, directions=attribute_directions(generator, wanted), names=list(wanted), coordinates=0, seed=SEED
     )
     (FOLDER / "explorer.png").write_bytes(explorer.static().png(dpi=90))
+    (FOLDER / "gan_lab.png").write_bytes(GanLab().png(frame=45))
 
 
 if __name__ == "__main__":

@@ -1190,6 +1190,8 @@ plots.side_by_side(
 )
 
 # %% [markdown]
+# None of these pictures is good, and none could be: 1,500 steps of 32 pictures are less than one pass through the data. The zoo compares how the losses *start*. Whether their order is the same ten times later, it does not say.
+#
 # ### How to read it
 #
 # **What can three seeds prove?** Let two cells of the table be equally good. Then the six values are three of one and three of the other in random order, and of the $\binom63=20$ orders one has all of the first below all of the second. So even a clean separation happens by chance in 1 of 20 cases (2 of 20, if we did not say beforehand which would win), and the table has 276 pairs of cells. **Single cells with overlapping
