@@ -341,6 +341,7 @@ TRAITS_IN_7_7_1 = {
     "IntSlider": SLIDER,
     "BoundedIntText": {"min", "max", "step", "value", "description", "style", "layout", "continuous_update"},
     "SelectionSlider": {"options", "value", "description", "style", "layout", "continuous_update"},
+    "Dropdown": {"options", "value", "description", "style", "layout"},
     "Play": {"min", "max", "step", "value", "interval", "description", "layout"},
     "VBox": BOX,
     "HBox": BOX,
@@ -367,6 +368,27 @@ def test_only_widgets_and_traits_of_7_7_1(name, request, monkeypatch):
     assert all(w.description for w in view.inputs.values()), "every input says what it is"
     for play in (w for w in widgets if isinstance(w, ipywidgets.Play)):
         assert not getattr(play, "playing", getattr(play, "_playing", False)), "Play must not start by itself"
+
+
+def test_options_that_a_slider_would_cut_off_get_a_list():
+    class Named(explore.Explorer):
+        controls = (
+            explore.Control("beta", "β", options=("0.25", "784"), value=1),
+            explore.Control("loss", "Loss", options=("hinge", "non-saturating"), value=1),
+        )
+
+        def draw(self, values):
+            return np.full((4, 4, 1), 10 * values["loss"] + values["beta"], np.uint8)
+
+        def describe(self, values):
+            return str(values)
+
+    view = View(Named())
+    assert [type(view.inputs[name]).__name__ for name in ("beta", "loss")] == ["SelectionSlider", "Dropdown"]
+    assert view.values() == {"beta": 1, "loss": 1}
+    before = view.image.value
+    view.inputs["loss"].value = 0
+    assert view.image.value != before
 
 
 def test_show_displays_widget_and_static_picture_in_one_output(explorer, monkeypatch):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
+READ_OUT = 10  # characters
 LABEL_WIDTH = "130px"
 
 
@@ -96,7 +97,9 @@ class View:
         limits = {"min": control.minimum, "max": control.maximum, "step": control.step}
         if control.options:
             pairs = [(text, k) for k, text in enumerate(control.options)]
-            widget = widgets.SelectionSlider(options=pairs, **common)
+            # A slider's read-out has room for a number; longer texts are cut off there.
+            kind = widgets.SelectionSlider if max(map(len, control.options)) <= READ_OUT else widgets.Dropdown
+            widget = kind(options=pairs, **common)
         elif control.typed:
             widget = widgets.BoundedIntText(**limits, **common)
         elif isinstance(control.step, int):
