@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from lesson_code import definitions
 from mutation import LessonMutant, Mutant
-from scipy import integrate, special, stats
+from scipy import integrate, optimize, special, stats
 
 from course_lib import divergences, metrics, planar
 
@@ -144,6 +144,17 @@ def proves_the_value_of_the_minimax_game(code):
         best = np.sum(np.max(UNIFORM * np.log(grid) + q * np.log(1 - grid), axis=0))
         assert np.isclose(code["minimax_value"](q, UNIFORM), best, atol=2e-4)
     assert np.isclose(code["minimax_value"](UNIFORM, UNIFORM), -np.log(4))
+
+
+def proves_the_best_answer_is_one_point(code):
+    x = np.linspace(-3, 3, 61)
+    p = 0.6 * stats.norm.pdf(x, -1.2, 0.5) + 0.4 * stats.norm.pdf(x, 1.5, 0.6)
+    q, d = stats.norm.pdf(x, 0, 1.5), np.exp(code["log_d_star"](x))
+    assert np.all((d > 0) & (d < 1))
+    assert np.allclose(p / d, q / (1 - d))  # where p log D + q log(1 − D) is largest
+    found = optimize.linprog(-np.log(d), A_eq=np.ones((1, len(x))), b_eq=[1]).x
+    assert np.isclose(found[np.argmax(d)], 1)
+    assert np.isclose(found.sum(), 1)
 
 
 def proves_mode_hopping(code):
@@ -317,6 +328,7 @@ PROOFS = {
     proves_which_kernel_sees_the_missing_modes: ("biased_mmd",),
     proves_the_value_of_the_maximin_game: ("maximin_value",),
     proves_the_value_of_the_minimax_game: ("minimax_value",),
+    proves_the_best_answer_is_one_point: ("hill", "log_d_star"),
     proves_mode_hopping: ("best_answers",),
     proves_the_polynomial_of_the_momentum_game: MOMENTUM,
     proves_the_growth_of_the_momentum_game: MOMENTUM,
@@ -376,6 +388,12 @@ MUTANTS = {
     "maximin: the data's mean forgotten": broken(proves_the_value_of_the_maximin_game, "p * np.log(d)", "np.log(d)"),
     "minimax: JSD once": broken(proves_the_value_of_the_minimax_game, "2 * div", "1 * div"),
     "minimax: ln 2": broken(proves_the_value_of_the_minimax_game, "np.log(4)", "np.log(2)"),
+    "best answer: D* without the generator": broken(
+        proves_the_best_answer_is_one_point, "np.log(p + hill(x, 0, 1.5))", "np.log(hill(x, 0, 1.5))"
+    ),
+    "best answer: a product for a ratio": broken(
+        proves_the_best_answer_is_one_point, "np.log(p) - np.log(p", "np.log(p) + np.log(p"
+    ),
     "hopping: G avoids the best": broken(proves_mode_hopping, "np.argmax", "np.argmin"),
     "hopping: D forgets nothing": broken(proves_mode_hopping, " if memory else np.eye(K)[mode]", ""),
     "hopping: D remembers nothing": broken(
