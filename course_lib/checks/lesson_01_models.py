@@ -1,11 +1,8 @@
 """Checks of the exercises of lesson 01 about reading samples, predicting a fit, and the size of a model."""
 
-import contextlib
-import io
-
 import numpy as np
 
-from course_lib.checks.framework import Mistake, judge_value, passed, require
+from course_lib.checks.framework import Mistake, compare_value, judge_value, passed, require
 
 __all__ = ["component_study", "reverse_prediction", "sampler_bug", "which_model"]
 
@@ -61,8 +58,7 @@ def which_model(answers):
     order = np.random.default_rng(12).permutation(4)
     for sheet, k in enumerate(order, 1):
         wrong = [Mistake(f"another model, for sheet {sheet}", x, hints[x]) for x in "abcd" if x != "abcd"[k]]
-        with contextlib.redirect_stdout(io.StringIO()):
-            judge_value(f"{task}, sheet {sheet}", answers[sheet], "abcd"[k], "one of the letters a, b, c, d", wrong)
+        compare_value(f"{task}, sheet {sheet}", answers[sheet], "abcd"[k], "one of the letters a, b, c, d", wrong)
     passed(task)
 
 

@@ -1,11 +1,8 @@
 """Checks of the exercises of lesson 06 about overlaps, averaged weights and the reading of curves."""
 
-import contextlib
-import io
-
 import numpy as np
 
-from course_lib.checks.framework import Mistake, Symptom, judge, judge_value, passed, require
+from course_lib.checks.framework import Mistake, Symptom, compare_value, judge, passed, require
 
 __all__ = ["diagnosis", "even_kernel", "moving_average", "overlap_counts", "remedy"]
 
@@ -192,6 +189,5 @@ def _judge_runs(task, answers, right, mistakes):
     keys = isinstance(answers, dict) and answers.keys() == right.keys()
     require(keys, task, "a dictionary with the keys 1, 2 and 3", answers, "each run has an answer of its own.")
     for number, letter in right.items():
-        with contextlib.redirect_stdout(io.StringIO()):
-            judge_value(f"{task} of run {number}", answers[number], letter, "one of the letters", mistakes[number])
+        compare_value(f"{task} of run {number}", answers[number], letter, "one of the letters", mistakes[number])
     passed(task)

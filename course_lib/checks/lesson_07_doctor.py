@@ -1,12 +1,10 @@
 """Checks of the exercises of lesson 07 about reading recorded runs and curing a sick game."""
 
-import contextlib
-import io
 from numbers import Real
 
 import numpy as np
 
-from course_lib.checks.framework import Mistake, judge_value, passed, require
+from course_lib.checks.framework import Mistake, compare_value, passed, require
 
 __all__ = ["case_names", "cure"]
 
@@ -54,8 +52,7 @@ def case_names(answers):
     require(keys, "the three cases", "a dictionary with the keys 1, 2 and 3", answers, "each case has its own name.")
     for number, name in right.items():
         task = f"the diagnosis of case {number}"
-        with contextlib.redirect_stdout(io.StringIO()):
-            judge_value(task, answers[number], name, "one of the names in the list", mistakes[number])
+        compare_value(task, answers[number], name, "one of the names in the list", mistakes[number])
     passed("the three cases")
 
 
