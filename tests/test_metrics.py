@@ -133,6 +133,76 @@ class TestNeighbours:
             score(x, x, k=0)
 
 
+class TestMemorisation:
+    rng = np.random.default_rng(12)
+    train, held_out, fresh = rng.standard_normal((3, 800, 3))
+
+    def test_copies_of_the_training_set(self):
+        assert metrics.memorisation(self.train, self.held_out, self.train[::-1]) == {"closer": 1.0, "copies": 1.0}
+
+    def test_the_held_out_set_itself(self):
+        result = metrics.memorisation(self.train, self.held_out, self.held_out[::-1])
+        assert result == {"closer": 0.5, "copies": 0.01}  # every value has one equal; 8 of 800 are the nearest 1 %
+
+    def test_fresh_samples_are_within_four_standard_errors(self):
+        n, m = len(self.held_out), len(self.fresh)
+        result = metrics.memorisation(self.train, self.held_out, self.fresh)
+        assert abs(result["closer"] - 0.5) < 4 * np.sqrt((n + m + 1) / (12 * n * m))
+        assert abs(result["copies"] - 0.01) < 4 * np.sqrt(0.01 * 0.99 * (1 / n + 1 / m))
+
+    def test_outliers(self):
+        assert metrics.memorisation(self.train, self.held_out, self.fresh + 100) == {"closer": 0.0, "copies": 0.0}
+
+    def test_a_share_of_copies_is_found_at_its_size(self):
+        fake = np.r_[self.train[:200], self.fresh[:600]]
+        result = metrics.memorisation(self.train, self.held_out, fake)
+        rest = metrics.memorisation(self.train, self.held_out, self.fresh[:600])
+        assert result["closer"] == pytest.approx(0.25 + 0.75 * rest["closer"])
+        assert result["copies"] == pytest.approx(0.25 + 0.75 * rest["copies"])
+
+    def test_is_the_count_over_all_pairs(self):
+        train, held_out, fake = (
+            np.rint(10 * x[:, :2]) for x in (self.train[:50], self.held_out[:300], self.fresh[:90])
+        )
+        near, known = cdist(fake, train).min(1), cdist(held_out, train).min(1)
+        pairs = np.sign(known[None] - near[:, None])  # whole numbers make many ties
+        assert (pairs == 0).mean() > 0.02
+        result = metrics.memorisation(train, held_out, fake)
+        assert result["closer"] == pytest.approx((1 + pairs.mean()) / 2)
+        assert result["copies"] == pytest.approx(np.mean((pairs > 0).mean(axis=1) >= 0.99))
+
+    def test_only_ties(self):
+        point = np.zeros((5, 2))
+        assert metrics.memorisation(point, point, point) == {"closer": 0.5, "copies": 0.0}
+        assert metrics.memorisation(point, point + 3, point + 3) == {"closer": 0.5, "copies": 0.0}
+
+    def test_more_rows_than_one_block_in_any_order(self):
+        rng = np.random.default_rng(13)
+        train, held_out, fake = (
+            rng.standard_normal((700, 2)),
+            rng.standard_normal((600, 2)),
+            rng.standard_normal((900, 2)),
+        )
+        near, known = cdist(fake, train).min(1), cdist(held_out, train).min(1)
+        expected = np.mean(near[:, None] < known)
+        for order in (slice(None), slice(None, None, -1)):
+            result = metrics.memorisation(train[order], held_out, fake[order])
+            assert result["closer"] == pytest.approx(expected)
+
+    def test_bad_samples_are_refused(self):
+        x = self.train
+        for train, held_out, fake, message in (
+            (x[:0], x, x, "train: expected at least 1 row"),
+            (x, x[:0], x, "held_out: expected at least 1 row"),
+            (x, x, x[:, :2], "fake: expected shape"),
+            (x, x[:, :2], x, "held_out: expected shape"),
+            (x, x, x * np.nan, "fake: expected finite"),
+            (x[0], x, x, "train: expected shape"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                metrics.memorisation(train, held_out, fake)
+
+
 class TestModes:
     centres = ring(range(8), 1)
 
