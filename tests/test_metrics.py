@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import linalg
 from scipy.spatial.distance import cdist
 
 from course_lib import metrics
@@ -62,7 +63,7 @@ class TestNeighbours:
         neighbors = pytest.importorskip("sklearn.neighbors")
 
         def radii(x):
-            return neighbors.NearestNeighbors(n_neighbors=k + 1).fit(x).kneighbors(x)[0][:, -1]
+            return neighbors.NearestNeighbors(n_neighbors=k + 1, algorithm="kd_tree").fit(x).kneighbors(x)[0][:, -1]
 
         d = cdist(real, fake)
         inside_real, inside_fake = d <= radii(real)[:, None], d <= radii(fake)
@@ -131,6 +132,146 @@ class TestNeighbours:
                 score(real, fake, k=3)
         with pytest.raises(ValueError, match="k: expected an integer of at least 1"):
             score(x, x, k=0)
+
+
+class TestSecondOpinions:
+    """The metrics agree with independent implementations where those work, with closed forms where they do not."""
+
+    @staticmethod
+    def features(seed=0, n=300, d=12, scales=None):
+        """Two correlated, non-negative samples with some columns that are often zero, as a network's features are."""
+        rng = np.random.default_rng(seed)
+        mix = rng.standard_normal((d, d))
+        scales = np.ones(d) if scales is None else scales
+        a, b = (np.maximum(rng.standard_normal((n, d)) @ mix + shift, 0) * scales for shift in (0.3, 0.8))
+        return a, b
+
+    @staticmethod
+    def by_sqrtm(a, b):
+        mean = a.mean(0) - b.mean(0)
+        cov_a, cov_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+        return mean @ mean + np.trace(cov_a) + np.trace(cov_b) - 2 * np.trace(linalg.sqrtm(cov_a @ cov_b)).real
+
+    @pytest.mark.parametrize("seed", [0, 1])
+    def test_frechet_is_scipys_matrix_square_root(self, seed):
+        a, b = self.features(seed)
+        assert metrics.frechet_distance(a, b) == pytest.approx(self.by_sqrtm(a, b), rel=1e-10)
+
+    def test_frechet_of_features_on_scales_eight_decades_apart(self):
+        a, b = self.features(2, scales=10.0 ** np.linspace(-6, 2, 12))
+        assert metrics.frechet_distance(a, b) == pytest.approx(self.by_sqrtm(a, b), rel=1e-8)
+
+    @pytest.mark.filterwarnings("ignore:Matrix is singular")
+    def test_frechet_of_singular_covariances(self):
+        # Three features that are sums of others: sqrtm copes, with a relative error near the root of the round-off.
+        a, b = (np.c_[x, x[:, :3] + x[:, 3:6]] for x in self.features(3))
+        assert metrics.frechet_distance(a, b) == pytest.approx(self.by_sqrtm(a, b), rel=1e-6)
+
+    @pytest.mark.parametrize("rows", [2, 5, 12])
+    def test_frechet_with_no_more_rows_than_features(self, rows):
+        # The nuclear norm of the centred samples' product is the trace term, without any covariance.
+        a, b = (x[:rows] for x in self.features(4))
+        centred_a, centred_b = a - a.mean(0), b - b.mean(0)
+        overlap = linalg.svdvals(centred_a @ centred_b.T).sum()
+        spread = np.sum(centred_a**2) + np.sum(centred_b**2) - 2 * overlap
+        expected = np.sum((a.mean(0) - b.mean(0)) ** 2) + spread / (rows - 1)
+        assert metrics.frechet_distance(a, b) == pytest.approx(expected, rel=1e-9)
+
+    def test_frechet_to_a_constant_sample(self):
+        a, _ = self.features(5)
+        point = np.repeat(a[:1], 4, axis=0)
+        expected = np.sum((a.mean(0) - a[0]) ** 2) + a.var(axis=0, ddof=1).sum()
+        assert metrics.frechet_distance(a, point) == pytest.approx(expected, rel=1e-12)
+        assert metrics.frechet_distance(point, point + 1) == pytest.approx(a.shape[1], rel=1e-12)
+        assert metrics.frechet_distance(point, point) == 0
+
+    def test_kernel_distance_is_scikit_learns_polynomial_kernel(self):
+        kernel = pytest.importorskip("sklearn.metrics.pairwise").polynomial_kernel
+        a, b = self.features(6, n=700)  # several blocks of rows
+        b = b[:610]
+        within = [kernel(x, degree=3, gamma=1 / 12, coef0=1) for x in (a, b)]
+        means = [(k.sum() - np.trace(k)) / (len(k) * (len(k) - 1)) for k in within]
+        expected = sum(means) - 2 * kernel(a, b, degree=3, gamma=1 / 12, coef0=1).mean()
+        assert metrics.kernel_distance(a, b) == pytest.approx(expected, rel=1e-9)
+
+    def test_kernel_distance_of_constant_samples(self):
+        one, two = np.full((3, 4), 1.0), np.full((5, 4), 2.0)
+        assert metrics.kernel_distance(one, two) == pytest.approx(2.0**3 + 5.0**3 - 2 * 3.0**3)
+        assert metrics.kernel_distance(one, one) == pytest.approx(0, abs=1e-12)
+
+    def test_neighbours_agree_with_scikit_learn_on_64_features_with_repeated_rows(self):
+        rng = np.random.default_rng(7)
+        real, fake = (np.maximum(rng.standard_normal((n, 64)) - 1, 0) for n in (400, 330))
+        real[:40], fake[:25] = real[40:80], real[100:125]
+        result = metrics.precision_recall(real, fake) | metrics.density_coverage(real, fake, k=3)
+        assert result == pytest.approx(TestNeighbours.reference(real, fake, 3))
+        assert 0.02 < result["precision"] < 1
+
+    def test_nearest_distances_agree_with_scikit_learn(self):
+        neighbors = pytest.importorskip("sklearn.neighbors")
+        train, held_out = self.features(8, n=500)
+        tree = neighbors.NearestNeighbors(n_neighbors=1, algorithm="kd_tree").fit(train)
+        fake = np.r_[train[:20], 0.9 * held_out[:300] + 0.1 * train[:300]]
+        near, known = tree.kneighbors(fake)[0], tree.kneighbors(held_out)[0]
+        result = metrics.memorisation(train, held_out, fake)
+        assert result["closer"] == pytest.approx(np.mean(near < known.T) + np.mean(near == known.T) / 2)
+        assert result["copies"] == pytest.approx(np.mean((near < known.T).mean(axis=1) >= 0.99))
+
+
+SCORES = {
+    "frechet_distance": metrics.frechet_distance,
+    "kernel_distance": metrics.kernel_distance,
+    "precision_recall": metrics.precision_recall,
+    "density_coverage": metrics.density_coverage,
+    "memorisation": lambda a, b: metrics.memorisation(a[::2], a[1::2], b),
+}
+
+
+@pytest.mark.parametrize("name", SCORES)
+class TestInvariances:
+    @staticmethod
+    def pair():
+        rng = np.random.default_rng(20)
+        return rng.standard_normal((150, 6)), 0.8 * rng.standard_normal((120, 6)) + 0.3
+
+    def test_the_order_of_the_rows_does_not_matter(self, name):
+        a, b = self.pair()
+        rng = np.random.default_rng(21)
+        shuffled = SCORES[name](a, b[rng.permutation(len(b))])
+        assert shuffled == pytest.approx(SCORES[name](a, b), rel=1e-10)
+
+    def test_a_rotation_of_the_features_does_not_matter(self, name):
+        a, b = self.pair()
+        turn, _ = np.linalg.qr(np.random.default_rng(22).standard_normal((6, 6)))
+        assert SCORES[name](a @ turn, b @ turn) == pytest.approx(SCORES[name](a, b), rel=1e-9)
+
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32])
+    def test_features_of_low_precision_are_computed_in_float64(self, name, dtype):
+        # Whole numbers near the top of float16, which holds them exactly, but neither their squares nor their sums.
+        rng = np.random.default_rng(23)
+        a, b = (32.0 * rng.integers(1000, 1010 + i, (90, 3)) for i in (0, 6))
+        assert SCORES[name](a.astype(dtype), b.astype(dtype)) == pytest.approx(SCORES[name](a, b), rel=1e-12)
+
+    def test_tensors_give_what_arrays_give(self, name):
+        import tensorflow as tf
+
+        a, b = self.pair()
+        assert SCORES[name](tf.constant(a), tf.constant(b)) == SCORES[name](a, b)
+
+
+class TestExchange:
+    def test_distances_are_symmetric_and_precision_is_recall_of_the_exchange(self):
+        a, b = TestInvariances.pair()
+        for distance in (metrics.frechet_distance, metrics.kernel_distance):
+            assert distance(a, b) == pytest.approx(distance(b, a), rel=1e-10)
+        one, other = metrics.precision_recall(a, b), metrics.precision_recall(b, a)
+        assert one["precision"] == other["recall"] and one["recall"] == other["precision"]
+        assert one["precision"] != one["recall"]
+
+    def test_a_common_offset_leaves_the_frechet_distance(self):
+        a, b = np.random.default_rng(24).integers(0, 1024, (2, 60, 4)) / 1024
+        expected = metrics.frechet_distance(a, b)
+        assert metrics.frechet_distance(a + 2.0**20, b + 2.0**20) == pytest.approx(expected, rel=1e-9)
 
 
 class TestMemorisation:
