@@ -4,7 +4,10 @@ import datetime
 import json
 import os
 import platform
+import statistics
 import sys
+import time
+import tracemalloc
 from importlib.metadata import version
 from pathlib import Path
 
@@ -68,3 +71,49 @@ def markdown(header, rows):
 
     rule = "|" + "|".join("-" * (w + 1) + (":" if i else "-") for i, w in enumerate(widths)) + "|"
     return "\n".join([line(list(header)), rule, *map(line, texts)])
+
+
+def publish(name, title, text, tables, seed=None):
+    """Write ``tables`` to results/NAME.json with where they come from, and print them.
+
+    ``tables``: dictionaries with "caption", "header" and "rows"; a cell is a number, a text or None.
+    """
+    content = {"title": title, "text": text, "tables": tables, "seed": seed} | facts()
+    write_json(RESULTS / f"{name}.json", content)
+    print(section(content))
+
+
+def section(content):
+    """Return a file of results as a section in Markdown."""
+    tables = "\n\n".join(
+        f"{table['caption']}\n\n{markdown(table['header'], table['rows'])}" for table in content["tables"]
+    )
+    return f"## {content['title']}\n\n{content['text']}\n\n{tables}\n\n{origin(content)}"
+
+
+def origin(content):
+    """Return one line that says on what machine, with what versions and when the numbers were made."""
+    where, libraries = content["machine"], ", ".join(f"{name} {v}" for name, v in content["versions"].items())
+    seed = "" if content.get("seed") is None else f"; seed {content['seed']}"
+    memory = f", {where['ram_gb']:g} GB" if where["ram_gb"] else ""
+    return f"*{where['cpu']}, {where['cores']} cores{memory}, {where['system']}; {libraries}{seed}; {content['date']}.*"
+
+
+def seconds(function, repeats=3):
+    """Return the median wall time in seconds of some calls, after one that is not counted."""
+    function()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def peak_megabytes(function):
+    """Return the peak in MB (2²⁰ bytes) of what NumPy and Python allocate during one call, beyond what was there."""
+    tracemalloc.start()
+    function()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 2**20

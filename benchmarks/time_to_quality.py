@@ -9,7 +9,7 @@ Building the networks and tracing their step count; reading the data and measuri
 first step that ends at or after it, and the record says at how many CPU seconds that was.
 
 Each of (data set, recipe, seed) is one record in benchmarks/results/time_to_quality; a run that has its record is not
-repeated, so the command may be killed and given again. A sheet of samples goes to runs/time_to_quality.
+repeated, so the command may be killed and given again. The page RESULTS.md follows each record. A sheet of samples goes to runs/time_to_quality.
 The recipes (a) to (e) are in ``published.py``, with what had to change for the other shape of images.
 """
 
@@ -334,9 +334,12 @@ def main():
     seeds, minutes = [int(s) for s in options.seeds.split(",")], [float(m) for m in options.minutes.split(",")]
     if options.single:
         pin(options.core)
-        _common.write_json(
-            record_path(folder, datasets[0], recipes[0], seeds[0]), run(datasets[0], recipes[0], seeds[0], minutes)
-        )
+        made = run(datasets[0], recipes[0], seeds[0], minutes)
+        _common.write_json(record_path(folder, datasets[0], recipes[0], seeds[0]), made)
+        if folder == RESULTS:
+            import report  # here, because it imports this module
+
+            report.write()
         return
     for seed in seeds:
         for dataset in datasets:

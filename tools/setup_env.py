@@ -7,6 +7,7 @@
     exercises   make exercises/ only
     data        rebuild the embedded data from its packages
     zoo         train a shipped model: zoo NAME
+    benchmarks  measure speed and memory, and write benchmarks/RESULTS.md
     lint        ruff, rules and format
     env         set up only
 
@@ -30,6 +31,7 @@ PROBE = "import sys; print(*sys.version_info[:2]); import venv, ensurepip"
 # nbval: one kernel for each file, so a file's cells must stay in one worker (loadfile).
 PYTEST = ["-m", "pytest", "-n", "2", "--dist", "loadfile"]
 NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300"]
+BENCHMARKS = ("metrics", "throughput", "scaling", "explorers", "startup", "report")
 LINT = [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."]]
 COMMANDS = {
     # Named as an address: given as a file, its folder would become the root, and exercises/ could not be reached.
@@ -42,6 +44,7 @@ COMMANDS = {
     "exercises": [["tools/build_notebooks.py", "--exercises-only"]],
     "data": [["tools/build_data.py"]],
     "zoo": [["tools/train_zoo.py"]],
+    "benchmarks": [[f"benchmarks/{name}.py"] for name in BENCHMARKS],
     "lint": LINT,
     "env": [],
 }
