@@ -9,8 +9,9 @@ Building the networks and tracing their step count; reading the data and measuri
 first step that ends at or after it, and the record says at how many CPU seconds that was.
 
 Each of (data set, recipe, seed) is one record in benchmarks/results/time_to_quality; a run that has its record is not
-repeated, so the command may be killed and given again. The page RESULTS.md follows each record. A sheet of samples goes to runs/time_to_quality.
-The recipes (a) to (e) are in ``published.py``, with what had to change for the other shape of images.
+repeated, so the command may be killed and given again. The page RESULTS.md is written anew after each record, and a
+sheet of samples goes to runs/time_to_quality. The published recipes are in ``published.py``, with what had to change for
+the other shape of images.
 """
 
 import argparse
@@ -277,15 +278,17 @@ def tables(records, score="frechet_distance"):
         minutes = sorted({mark["minutes"] for record in own for mark in record["marks"]})
         rows = [_row(own, recipe, minutes, score) for recipe in NAMES if any(r["recipe"] == recipe for r in own)]
         best = ["ours / best published", "", *(_ratio(own, mark, score) for mark in minutes), ""]
-        header = ["recipe", "seeds", *(f"{mark:g} min" for mark in minutes), "images/s"]
-        first = own[0]
-        parts.append(
-            f"**{dataset.capitalize()}**, {first['features']}, {first['samples']:,} samples, "
-            f"training set {_common.number(first['floor']['frechet_floor'])}, "
-            f"uniform noise {_common.number(first['ceiling']['frechet_noise'])}.\n\n"
-            + _common.markdown(header, [*rows, best])
-        )
+        header = ["recipe", "seeds", *(f"{mark:g} min" for mark in minutes), "images/CPU s"]
+        parts.append(_caption(own[0], score) + "\n\n" + _common.markdown(header, [*rows, best]))
     return "\n\n".join(parts)
+
+
+def _caption(record, score):
+    known = record["floor"] | record["ceiling"]
+    kind = score.split("_")[0]
+    ends = {"training set": known.get(f"{kind}_floor"), "uniform noise": known.get(f"{kind}_noise")}
+    told = ", ".join(f"{name} {_common.number(value)}" for name, value in ends.items() if value is not None)
+    return f"**{record['dataset'].capitalize()}**, {record['features']}, {record['samples']:,} samples; {told}."
 
 
 def scores_at(records, recipe, minutes, score):

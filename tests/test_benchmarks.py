@@ -162,7 +162,7 @@ class TestTimeToQuality:
         rows = {
             line.split("|")[1].strip(): [c.strip() for c in line.split("|")[2:-1]] for line in text.splitlines()[2:]
         }
-        assert text.startswith("**Fashion**, test features, 10 samples, training set 0.500, uniform noise 900.")
+        assert text.startswith("**Fashion**, test features, 10 samples; training set 0.500, uniform noise 900.")
         assert rows["TensorFlow DCGAN tutorial"] == ["3", "601 [600, 602]", "80.0 [80.0, 80.0]", "100"]
         assert rows["Keras VAE example"] == ["1", "200", "100", "100"]
         assert rows["ours / best published"] == [
