@@ -78,7 +78,7 @@ def proves_the_best_coupling(code):
         return -np.trace(F_a @ K @ F_b.T)
 
     best = max(-optimize.minimize(lost, rng.normal(size=9)).fun for _ in range(6))
-    assert np.isclose(np.trace(C), best, rtol=1e-5)
+    assert np.isclose(np.trace(C), best, rtol=2e-3) and np.trace(C) > best - 1e-9
     assert np.isclose(np.trace(A + B - 2 * C), divergences.frechet_gaussians(np.zeros(3), A, np.zeros(3), B))
 
 
@@ -104,8 +104,8 @@ def proves_the_bias(code):
     assert np.isclose(c(np.full(6, 2.0)), 2 * (6 + 6 * 7 / 4))
     rng = np.random.default_rng(3)
     values, n = np.array([4.0, 1.0, 0.25]), 200
-    sets = [metrics._mean_and_covariance(rng.normal(size=(n, 3)) * np.sqrt(values)) for _ in range(1_500)]
-    found = [divergences.frechet_gaussians(np.zeros(3), np.diag(values), *each) for each in sets]
+    sets = [rng.normal(size=(n, 3)) * np.sqrt(values) for _ in range(1_500)]
+    found = [divergences.frechet_gaussians(np.zeros(3), np.diag(values), x.mean(0), np.cov(x.T)) for x in sets]
     error = np.std(found) / np.sqrt(len(found))
     assert abs(np.mean(found) - c(values) / n) < 4 * error + 0.02 * c(values) / n
 
@@ -152,7 +152,7 @@ def proves_the_kernel_distance_unbiased(distance):
             mean += chance * distance(PLACES[list(i)], PLACES[list(j)])
     assert np.isclose(mean, moment_distance(P, Q))
     x, y = np.array([[2.0, 0.0], [0.0, 2.0]]), np.array([[0.0, 0.0], [2.0, 2.0]])
-    # (x·y/2 + 1)³: between the x 1, between the y 1, across 1, 1, 27/1... x·y/2 is 0 or 2 for each pair.
+    # (x·y/2 + 1)³ is 1 within x and within y; across, x·y/2 is 0 twice and 2 twice.
     assert np.isclose(distance(x, y), 1 + 1 - 2 * (1 + 1 + 27 + 27) / 4)
 
 
@@ -173,7 +173,7 @@ def proves_the_standard_error_of_the_kernel_distance(code):
     """The witness of distributions on three places is known exactly."""
     k = (PLACES @ PLACES.T + 1) ** 3
     witness = k @ (P - Q)
-    n, m = 3_000, 1_000
+    n, m = 800, 2_400
     exact = 2 * np.sqrt((P @ witness**2 - (P @ witness) ** 2) / n + (Q @ witness**2 - (Q @ witness) ** 2) / m)
     rng = np.random.default_rng(5)
     x, y = PLACES[rng.choice(3, n, p=P)], PLACES[rng.choice(3, m, p=Q)]
@@ -365,6 +365,10 @@ def closer_of(code):
     proves_closer(code["closer"])
 
 
+def closer_in_library(memorisation):
+    proves_closer(closer_of_the_library(memorisation))
+
+
 FD, KD = divergences.frechet_gaussians, divergences.mmd_polynomial
 MUTANTS = {
     "line: variances": of_lesson("w2_on_a_line", "(std_a - std_b) ** 2", "std_a**2 + std_b**2"),
@@ -404,7 +408,9 @@ MUTANTS = {
         "kernel_distance", "(within_x.sum() - np.trace(within_x))", "within_x.sum()", "kernel", proof=kernel_of
     ),
     "kernel distance: over n²": of_lesson("kernel_distance", "(n * (n - 1))", "n**2", "kernel", proof=kernel_of),
-    "kernel distance: no 2": of_lesson("kernel_distance", "- 2 * kernel(x, y)", "- kernel(x, y)", "kernel", proof=kernel_of),
+    "kernel distance: no 2": of_lesson(
+        "kernel_distance", "- 2 * kernel(x, y)", "- kernel(x, y)", "kernel", proof=kernel_of
+    ),
     "kernel: not over d": LessonMutant(kernel_of, LESSON, {"kernel_distance", "kernel"}, SPACE, "/ x.shape[1]", "/ 1"),
     "kernel: degree 2": LessonMutant(kernel_of, LESSON, {"kernel_distance", "kernel"}, SPACE, "** 3", "** 2"),
     "biased: no 2": of_lesson("biased_kernel_distance", "- 2 * kernel", "- kernel"),
@@ -424,9 +430,11 @@ MUTANTS = {
     "sigma points: rows of the factor": of_lesson("sigma_points", "* F.T", "* F"),
     "sigma points: one side": of_lesson("sigma_points", "mean - steps", "mean + steps"),
     "neighbours: the point itself": LessonMutant(
-        proves_precision_and_recall, LESSON, {"precision_recall", "reach"}, SPACE, "[:, k]  # column", "[:, k - 1]  # column"
+        proves_precision_and_recall, LESSON, {"precision_recall", "reach"}, SPACE, "[:, k]  #", "[:, k - 1]  #"
     ),
-    "precision: balls of the samples": of_lesson("precision_recall", "reach(real, k)).any(axis=1)", "reach(fake, k)[:, None]).any(axis=1)"),
+    "precision: balls of the samples": of_lesson(
+        "precision_recall", "reach(real, k)).any(axis=1)", "reach(fake, k)[:, None]).any(axis=1)"
+    ),
     "precision: all balls": of_lesson("precision_recall", "any(axis=1)", "all(axis=1)"),
     "recall: balls of the data": of_lesson("precision_recall", "reach(fake, k)[:, None]", "reach(real, k)"),
     "density: not over k": of_lesson("density_coverage", "mean() / k", "mean()"),
@@ -435,12 +443,18 @@ MUTANTS = {
     "expected coverage: with itself": of_lesson("expected_coverage", "np.arange(1, k + 1)", "np.arange(0, k)"),
     "closer: ties lost": of_lesson("closer", '("left", "right")', '("right", "right")', proof=closer_of),
     "closer: the other way": of_lesson("closer", "1 - (below", "(below", proof=closer_of),
-    "library closer: ties whole": LessonMutant(closer_of, LESSON, {"closer"}, SPACE, "(2 * len(ordered))", "len(ordered)"),
+    "closer: no half": of_lesson("closer", "(2 * len(ordered))", "len(ordered)", proof=closer_of),
+    "library closer: ties lost": Mutant(closer_in_library, metrics.memorisation, "farther + equal / 2", "farther"),
+    "library closer: the other way": Mutant(
+        closer_in_library, metrics.memorisation, "farther = len(known) - np.searchsorted", "farther = np.searchsorted"
+    ),
     "closer's error: variance": of_lesson("closer_error", "np.sqrt(", "("),
     "closer's error: independent pairs": of_lesson("closer_error", "(n + m + 1) / (12 * n * m)", "1 / (4 * n * m)"),
     "Inception score: no exponential": of_lesson("inception_score", "np.exp(", "("),
     "Inception score: sum over samples": of_lesson("inception_score", "axis=1).mean()", "axis=1).sum()"),
-    "Inception score: marginal of each": of_lesson("inception_score", "probabilities.mean(axis=0)", "probabilities.mean()"),
+    "Inception score: marginal of each": of_lesson(
+        "inception_score", "probabilities.mean(axis=0)", "probabilities.mean()"
+    ),
     "seeds: one model only": of_lesson("seeds_needed", "2 * errors**2", "errors**2"),
     "seeds: not squared": of_lesson("seeds_needed", "difference**2", "difference"),
     "seeds: samples forgotten": of_lesson("seeds_needed", "sampling_std**2 / n", "sampling_std**2"),
