@@ -17,15 +17,19 @@
 # **Exercises:** `exercises/10_what_improves_quality.ipynb`, 45 to 90 minutes.
 
 # %%
+import importlib.resources
 import itertools
+import json
+import time
 
 import keras
 import numpy as np
 import tensorflow as tf
+from IPython.display import Markdown
 from keras import layers
 from scipy import stats
 
-from course_lib import nets, plots, runtime
+from course_lib import data, gan, images, metrics, nets, plots, runtime
 
 SEED = 0
 runtime.setup(SEED)
@@ -181,7 +185,9 @@ figure, (left, right) = plots.canvas(9.5, 3.2, columns=2)
 effects = np.linspace(0, 1, 60)
 for number, seeds in enumerate((3, 5, 10, 30)):
     style = {"color": plots.COLOURS[number], "linestyle": plots.STYLES[number], "linewidth": 2}
-    left.plot(effects, [100 * power(e, 0.15, seeds) for e in effects], label=f"{seeds} seeds", **style)
+    # SciPy gives NaN where the tail underflows and the power is 1.
+    noticed = np.nan_to_num([power(e, 0.15, seeds) for e in effects], nan=1.0)
+    left.plot(effects, 100 * noticed, label=f"{seeds} seeds", **style)
 left.axhline(80, color=plots.GREY, linewidth=1, linestyle=":")
 left.set(xlabel="true effect (log-ratio), spread 0.15", ylabel="noticed at 5 % (%)", ylim=(0, 102))
 left.set_title("Three seeds notice large effects only")
@@ -193,7 +199,7 @@ for number, (alpha, text) in enumerate(((0.05, "each at 5 %"), (0.01, "each at 1
     )
 right.set(xlabel="settings compared, none of which matters", ylabel="at least one seems to (%)", ylim=(0, 102))
 right.set_title("Many comparisons find something")
-right.legend(frameon=False, fontsize=9, loc="center right")
+right.legend(frameon=False, fontsize=9, loc="upper left")
 figure.alt_text = (
     "Left: power of a t test against the true effect for 3, 5, 10 and 30 seeds; with 3 seeds it reaches 80 percent only at about half "
     "a log unit. Right: the probability of at least one false alarm, rising to 87 percent at forty comparisons at the 5 percent level."
@@ -417,7 +423,7 @@ omega = np.linspace(0, np.pi, 181)
 assert np.allclose(response([1, 1], omega), 2 * np.cos(omega / 2))
 assert np.allclose(response([0.5, 1, 0.5], omega), 2 * np.cos(omega / 2) ** 2)
 line = rng.normal(size=32)
-for name, taps, kind in (("nearest", [1, 1], "nearest"), ("bilinear", [0.5, 1, 0.5], "bilinear")):
+for kind, taps in (("nearest", [1, 1]), ("bilinear", [0.5, 1, 0.5])):
     zeros = np.zeros(64)
     zeros[::2] = line
     filtered = np.convolve(zeros, taps)
@@ -431,7 +437,7 @@ for name, taps, kind in (("nearest", [1, 1], "nearest"), ("bilinear", [0.5, 1, 0
 figure, (left, right) = plots.canvas(9.5, 3.1, columns=2)
 kernel_3, kernel_4 = (layers.Conv2DTranspose(1, k, strides=2, kernel_initializer="ones") for k in (3, 4))
 boards = [np.asarray(layer(tf.ones((1, 6, 6, 1))))[0, 3:11, 3:11, 0] for layer in (kernel_3, kernel_4)]
-left.imshow(np.hstack([boards[0] / 4, np.full((8, 1), np.nan), boards[1] / 4]), cmap="gray", vmin=0, vmax=1)
+left.imshow(np.hstack([boards[0], np.full((8, 1), np.nan), boards[1]]), cmap="gray", vmin=0, vmax=6)
 left.set_xticks([3.5, 12.5], ["kernel 3, stride 2", "kernel 4, stride 2"])
 left.set(yticks=[], title="A constant, through stamps of ones")
 left.grid(False)
@@ -637,3 +643,550 @@ for both in (False, True):
     best = candidates[np.argmin([seen_divergence(s, 1.0, both) for s in candidates])]
     print(f"augmented with τ = 1: {'both' if both else 'real only':9} → best s = {best:.3f}")
     assert abs(best - (1 if both else np.sqrt(2))) < 0.01
+
+# %% [markdown]
+# ## 4 · A small study, live
+#
+# Before the recorded study, one that runs here: two learning rates, three seeds, one budget of images. The averaged and the last weights of *the same* run are compared as well: an average of the weights does not touch the training, so this comparison is paired perfectly. The function below is all there is to a study: fix the seed, build everything
+# anew, train for the budget, measure with samples from the same codes.
+
+
+# %%
+BATCH, STEPS = 16, runtime.pick(cpu=120, gpu=1000)
+LIVE_SEEDS = (0, 1, 2)
+MEASURED = 1000
+
+train_images = images.to_float(data.load_fashion("train").images)
+extract = metrics.FeatureExtractor("fashion")
+real_features = extract(data.load_fashion("test").images[:MEASURED])
+held = tf.constant(train_images)
+
+
+def networks():
+    """The baseline's two networks."""
+    return nets.dcgan_generator(SHAPE, LATENT_DIM, WIDTH), nets.dcgan_discriminator(SHAPE, WIDTH)
+
+
+model = gan.GAN(*networks(), penalty="r1", penalty_weight=0.05, penalty_every=8, ema=0.99)
+model.compile(*(keras.optimizers.Adam(1e-3, beta_1=0.5, beta_2=0.99) for _ in range(2)))
+
+
+@tf.function
+def train(rows):
+    """One step for each row of image numbers (steps, batch)."""
+    for k in tf.range(tf.shape(rows)[0]):
+        model.train_step(tf.gather(held, rows[k]))
+
+
+def start_anew(seed, rate):
+    """New weights, empty optimizers, and the noise of this seed: the graph is kept, which saves the time of tracing it."""
+    keras.utils.set_random_seed(seed)
+    for network, fresh in zip((model.generator, model.discriminator), networks(), strict=True):
+        network.set_weights(fresh.get_weights())
+    model.generator_ema.set_weights(model.generator.get_weights())
+    model.step_count.assign(0)
+    model.noise.state.assign(keras.random.SeedGenerator(seed).state)
+    for optimizer in (model.generator_optimizer, model.discriminator_optimizer):
+        for variable in optimizer.variables:
+            variable.assign(tf.zeros_like(variable))
+        optimizer.learning_rate = rate
+
+
+def one_run(seed, rate):
+    """Train from the start; return the Fréchet distances of the averaged and of the last generator, and the seconds."""
+    start_anew(seed, rate)
+    rows = np.random.default_rng(seed).permutation(len(train_images))[: STEPS * BATCH].reshape(STEPS, BATCH)
+    begin = time.process_time()
+    train(tf.constant(rows, tf.int32))
+    seconds = time.process_time() - begin
+    drawn = [
+        np.concatenate([model.sample(500, seed=k, ema=ema) for k in range(MEASURED // 500)]) for ema in (True, False)
+    ]
+    return *(metrics.frechet_distance(real_features, extract(x)) for x in drawn), seconds
+
+
+live = {rate: np.array([one_run(seed, rate) for seed in LIVE_SEEDS]) for rate in (1e-3, 1e-4)}
+repeated = one_run(0, 1e-3)
+for rate, results in live.items():
+    print(
+        f"rate {rate:g}: Fréchet distance of seeds {', '.join(f'{d:.0f}' for d in results[:, 0])}; last weights {', '.join(f'{d:.0f}' for d in results[:, 1])}"
+    )
+effect = log_ratio(live[1e-4][:, 0], live[1e-3][:, 0])
+low, high = t_interval(effect)
+print(
+    f"live effect of a tenth of the rate: {effect.mean():+.2f}, 95 % interval {low:+.2f} to {high:+.2f}, permutation p = {permutation_p(live[1e-3][:, 0], live[1e-4][:, 0]):.2f}"
+)
+print(f"the same seed once more: {repeated[0]:.1f} after {live[1e-3][0, 0]:.1f}")
+assert np.isclose(repeated[0], live[1e-3][0, 0], rtol=0.05), "start_anew leaves nothing of the run before"
+
+# %%
+figure, axes = plots.canvas(7, 2.6)
+for row, (rate, results) in enumerate(live.items()):
+    for column, (name, colour, marker) in enumerate(
+        (("averaged", plots.COLOURS[0], "o"), ("last weights", plots.COLOURS[1], "D"))
+    ):
+        axes.plot(
+            results[:, column],
+            np.full(len(results), row + 0.12 - 0.24 * column),
+            marker,
+            color=colour,
+            markersize=8,
+            alpha=0.8,
+            label=name if row == 0 else None,
+        )
+axes.set(
+    yticks=range(len(live)),
+    ylim=(-0.6, len(live) - 0.4),
+    xlabel=f"Fréchet distance after {STEPS} steps ({MEASURED:,} samples)",
+)
+axes.set_yticklabels([f"rate {rate:g}" for rate in live])
+axes.legend(frameon=False, fontsize=9)
+axes.set_title("LIVE: two rates, three seeds each")
+figure.alt_text = (
+    "Fréchet distances of the live runs: three dots for each of two learning rates, for averaged and for last weights."
+)
+figure
+
+# %% [markdown]
+# These runs are short, and a short run answers another question than a long one: at the beginning a large step is good because everything is far away, and what averages is behind. **A study holds for its budget.** Keep that in mind for the next section.
+#
+# ## 5 · The recorded study
+#
+# `tools/record_lesson_10.py` has run the same procedure with a larger budget and many settings: one baseline, and settings that change one thing about it. Everything below is read from its results file.
+
+# %%
+ASSETS = importlib.resources.files("course_lib") / "assets" / "lessons"
+STUDY = json.loads((ASSETS / "10_study.json").read_text(encoding="utf-8"))
+with np.load(ASSETS / "10_study.npz") as file:
+    PICTURES = dict(zip(STUDY["changed"], (file[name] for name in sorted(file.files)), strict=True))
+RUNS = {name: [run for run in STUDY["runs"] if run["setting"] == name] for name in STUDY["changed"]}
+FACTOR = {name: runs[0]["factor"] for name, runs in RUNS.items()}
+Markdown(
+    f"**What was run.** {len(RUNS)} settings, {len(STUDY['runs'])} runs of {STUDY['images']:,} images each ({STUDY['images'] // STUDY['baseline']['batch']:,} steps of the baseline), "
+    f"{STUDY['minutes']} minutes of processor time in all. Baseline: width {STUDY['baseline']['width']}, latent dimension {STUDY['baseline']['latent_dim']}, batch {STUDY['baseline']['batch']}, "
+    f"Adam with rate {STUDY['baseline']['g_rate']:g} and β₁ = {STUDY['baseline']['momentum']}, averaged weights with decay {STUDY['baseline']['ema']}; {STUDY['loss']}. "
+    f"Measured: {STUDY['metric']}. Other test images: {STUDY['floor']:.2f}; noise: {STUDY['noise']:.0f}. "
+    f"Seeds {sorted({run['seed'] for run in STUDY['runs']})}; {STUDY['hardware']}; TensorFlow {STUDY['versions']['tensorflow']}; {STUDY['date']}."
+)
+
+# %% [markdown]
+# ### A common yardstick
+#
+# Three seeds estimate a spread badly: the interval of section 1 pays for it with $t^*_2=4.30$. If the spread *on the log scale* is about the same for all settings, it can be **pooled**: with $m$ settings of $n_j$ runs each and results $y_{ji}=\ln d_{ji}$,
+#
+# $$\boxed{\;s_p^2=\frac{\sum_{j}\sum_i(y_{ji}-\bar y_j)^2}{\sum_j(n_j-1)}\;}$$
+#
+# Each inner sum has expectation $(n_j-1)\sigma^2$ (one degree of freedom goes into $\bar y_j$), so the ratio is unbiased, now with $\nu=\sum(n_j-1)$ degrees of freedom instead of 2. A setting with $n_j$ runs then differs from the baseline with $n_0$ by $\bar y_j-\bar y_0\pm t^*_\nu\,s_p\sqrt{1/n_j+1/n_0}$. The price is the assumption, which the cell prints: the spread of the most and of the least restless settings. Settings that have hardly learned (more than half of the distance of pure noise is left) are shown but not pooled, because their spread tells of
+# something else.
+
+
+# %%
+def pooled_spread(groups):
+    """Standard deviation within groups of results, and its degrees of freedom."""
+    squares = sum(np.sum((np.asarray(group) - np.mean(group)) ** 2) for group in groups)
+    freedom = sum(len(group) - 1 for group in groups)
+    return np.sqrt(squares / freedom), freedom
+
+
+groups = [rng.normal(mean, 0.2, n) for mean, n in zip(rng.normal(size=30), rng.integers(2, 7, 30), strict=True)]
+columns = np.repeat(np.eye(30), [len(g) for g in groups], axis=0)
+residuals = np.concatenate(groups) - columns @ np.linalg.lstsq(columns, np.concatenate(groups), rcond=None)[0]
+assert np.isclose(pooled_spread(groups)[0] ** 2, residuals @ residuals / (len(residuals) - 30)), (
+    "the residual variance of a regression"
+)
+
+LOGS = {
+    name: np.log([run["frechet"] for run in runs]) for name, runs in RUNS.items() if all(run["frechet"] for run in runs)
+}
+LEARNED = {name: y for name, y in LOGS.items() if y.mean() < np.log(STUDY["noise"] / 2)}
+spread, freedom = pooled_spread(list(LEARNED.values()))
+base = LOGS["baseline"]
+EFFECT = {name: y.mean() - base.mean() for name, y in LOGS.items() if name != "baseline"}
+
+
+def half_width(name, level=0.95):
+    """Half of the confidence interval of a setting's effect."""
+    return stats.t.ppf(0.5 + level / 2, freedom) * spread * np.sqrt(1 / len(LOGS[name]) + 1 / len(base))
+
+
+# Do the results of one seed share their luck? Correlation of the residuals with the baseline's, over the first three seeds.
+first = {name: y[:3] - y[:3].mean() for name, y in LOGS.items() if name != "baseline"}
+shared = np.concatenate([r * (base[:3] - base[:3].mean()) for r in first.values()]).sum()
+correlation = shared / np.sqrt(
+    sum(r @ r for r in first.values()) * len(first) * np.sum((base[:3] - base[:3].mean()) ** 2)
+)
+spreads = sorted((y.std(ddof=1), name) for name, y in LEARNED.items())
+print(
+    f"pooled spread of ln(distance) over seeds: {spread:.3f} with {freedom} degrees of freedom; the baseline's own: {base.std(ddof=1):.3f} over {len(base)} seeds"
+)
+print(f"least restless: {spreads[0][1]} ({spreads[0][0]:.3f}), most: {spreads[-1][1]} ({spreads[-1][0]:.3f})")
+print(f"correlation of a setting's luck with the baseline's at the same seed: {correlation:+.2f}")
+print(
+    f"a difference that this study notices with power 80 %: about {(stats.t.ppf(0.975, freedom) + stats.norm.ppf(0.8)) * spread * np.sqrt(1 / 3 + 1 / len(base)):.2f} in log-ratio"
+)
+
+# %%
+ranked = sorted(EFFECT, key=EFFECT.get)
+palette = dict(
+    zip(
+        dict.fromkeys(FACTOR[n] for n in RUNS if n != "baseline"),
+        itertools.cycle(zip(itertools.cycle(plots.COLOURS[:7]), plots.MARKERS)),
+        strict=False,
+    )
+)
+figure, axes = plots.canvas(9.5, 0.235 * len(ranked) + 1.4)
+axes.axvspan(
+    -half_width(ranked[0]),
+    half_width(ranked[0]),
+    color="#DDDDDD",
+    alpha=0.6,
+    label="cannot be told from the baseline (95 %)",
+)
+axes.plot(base - base.mean(), np.full(len(base), -1), "k|", markersize=11, label="the baseline's seeds")
+for row, name in enumerate(ranked):
+    colour = (
+        plots.COLOURS[2]
+        if EFFECT[name] < -half_width(name)
+        else plots.COLOURS[1]
+        if EFFECT[name] > half_width(name)
+        else plots.GREY
+    )
+    axes.barh(row, EFFECT[name], height=0.6, color=colour, alpha=0.45)
+    axes.plot(LOGS[name] - base.mean(), np.full(len(LOGS[name]), row), "o", color=colour, markersize=4.5)
+axes.set_yticks(range(-1, len(ranked)), ["baseline", *(f"{name}  [{FACTOR[name]}]" for name in ranked)], fontsize=8)
+axes.set(
+    ylim=(-1.7, len(ranked) - 0.3),
+    xlabel="effect on the Fréchet distance, ln(setting / baseline):  ← better    worse →",
+    title="RECORDED: every change, ranked; each dot is a seed",
+)
+axes.invert_yaxis()
+axes.legend(fontsize=9, loc="upper right")
+figure.alt_text = f"Bars of the effect of {len(ranked)} settings with a dot for each seed and a grey band of what cannot be told from the baseline. Best: {', '.join(ranked[:3])}. Worst: {', '.join(ranked[-3:])}."
+figure
+
+# %%
+better = [name for name in ranked if EFFECT[name] < -half_width(name)]
+worse = [name for name in ranked if EFFECT[name] > half_width(name)]
+strict = [name for name in ranked if abs(EFFECT[name]) > half_width(name, 1 - 0.05 / len(ranked))]
+expected, _ = family_error(len(ranked))
+Markdown(
+    f"Of {len(ranked)} settings {len(better)} are better than the baseline at 95 %, {len(worse)} are worse, and {len(ranked) - len(better) - len(worse)} cannot be told from it. "
+    f"If nothing mattered, about {expected:.1f} would seem to. At Bonferroni's level {len(strict)} remain, and only about these is one safe to talk: "
+    + (
+        "better: " + ", ".join(f"**{n}** ({EFFECT[n]:+.2f})" for n in strict if EFFECT[n] < 0) + "; "
+        if any(EFFECT[n] < 0 for n in strict)
+        else ""
+    )
+    + "worse: "
+    + ", ".join(f"{n} ({EFFECT[n]:+.2f})" for n in strict if EFFECT[n] > 0)
+    + "."
+)
+
+# %% [markdown]
+# Numbers rank; eyes judge whether the rank means anything. Samples of seed 0, from the same codes where the latent dimension is the same:
+
+# %%
+chosen = [ranked[0], ranked[1], "baseline", ranked[len(ranked) // 2], ranked[-3], ranked[-1]]
+figure = plots.side_by_side(
+    {f"{name}\n{np.exp(LOGS[name].mean()):.0f}": PICTURES[name] for name in chosen},
+    title="RECORDED: from the best to the worst, with the mean Fréchet distance",
+    size=0.75,
+)
+figure
+
+# %% [markdown]
+# ### Equal images is not equal time
+#
+# All runs above saw the same number of images. But a network of twice the width takes longer for them, and a large batch takes less time. Who has seconds to spend and not images asks: how far does each get in *the same processor time*? The recorder has measured the distance at every quarter of each run, so the question can be read off by interpolating the logarithm of the distance between
+# the quarters, at the time of the shorter of the two runs.
+
+
+# %%
+def at_seconds(curve, seconds):
+    """Distance of a run at a given processor time, from its (seconds, distance) checkpoints, on logarithmic axes."""
+    times, distances = np.transpose(curve)
+    return np.exp(np.interp(np.log(seconds), np.log(times), np.log(distances)))
+
+
+halving = [(s, 100 / s) for s in (1.0, 2.0, 4.0, 8.0)]
+assert np.isclose(at_seconds(halving, 3.0), 100 / 3), "exact for a power law"
+COSTS = [
+    name
+    for name in (
+        "baseline",
+        "width 8",
+        "width 32",
+        "a stage less",
+        "a convolution more",
+        "batch 8",
+        "batch 64",
+        "nearest + 3×3",
+        "bilinear + 3×3",
+        "sub-pixel",
+        "transposed 3/2",
+    )
+    if name in LOGS
+]
+mean_curve = {name: np.exp(np.mean([np.log(run["curve"]) for run in RUNS[name]], axis=0)) for name in COSTS}
+lines = [
+    "| setting | parameters (G + D) | MFLOPs (G + D) | CPU s | effect, equal images | effect, equal seconds |",
+    "|---|---|---|---|---|---|",
+]
+EQUAL_TIME = {}
+for name in COSTS:
+    run, curve, reference = RUNS[name][0], mean_curve[name], mean_curve["baseline"]
+    seconds = min(curve[-1, 0], reference[-1, 0])
+    EQUAL_TIME[name] = log_ratio(at_seconds(curve, seconds), at_seconds(reference, seconds))
+    cost = [run[f"generator_{unit}"] + run[f"discriminator_{unit}"] for unit in ("parameters", "mflops")]
+    lines.append(
+        f"| {name} | {cost[0]:,} | {cost[1]:.1f} | {curve[-1, 0]:.1f} | {EFFECT.get(name, 0):+.2f} | {EQUAL_TIME[name]:+.2f} |"
+    )
+Markdown("\n".join(lines))
+
+# %%
+figure, (left, right) = plots.canvas(9.5, 3.7, columns=2)
+for number, name in enumerate(
+    [
+        n
+        for n in ("baseline", "width 8", "width 32", "a convolution more", "a stage less", "batch 64", "batch 8")
+        if n in COSTS
+    ]
+):
+    style = {
+        "color": plots.COLOURS[number],
+        "marker": plots.MARKERS[number],
+        "linestyle": plots.STYLES[number % 4],
+        "linewidth": 1.8,
+        "markersize": 5,
+    }
+    left.plot(*mean_curve[name].T, label=name, **style)
+left.set(
+    xscale="log",
+    yscale="log",
+    xlabel="processor seconds of training",
+    ylabel="Fréchet distance (1,500 samples)",
+    title="Equal seconds: read upwards",
+)
+for name in COSTS:
+    run = RUNS[name][0]
+    mflops = run["generator_mflops"] + run["discriminator_mflops"]
+    right.plot(mflops, mean_curve[name][-1, 0], "o", color=plots.COLOURS[0])
+    if name in ("baseline", "width 8", "width 32", "a stage less", "a convolution more", "batch 64", "batch 8"):
+        below = name in ("a stage less", "batch 64")
+        right.annotate(
+            name, (mflops, mean_curve[name][-1, 0]), (5, -12 if below else 4), textcoords="offset points", fontsize=8
+        )
+right.set(
+    xscale="log",
+    yscale="log",
+    xlabel="MFLOPs of one forward pass, G + D",
+    ylabel="processor seconds",
+    title="Operations predict time, roughly",
+)
+for each in (left, right):
+    each.minorticks_off()
+left.set_yticks([150, 200, 300, 400, 600, 1000], ["150", "200", "300", "400", "600", "1000"])
+left.set_xticks([2, 5, 10, 20, 40], ["2", "5", "10", "20", "40"])
+right.set_xticks([3, 10, 30], ["3", "10", "30"])
+right.set_yticks([5, 10, 20, 40], ["5", "10", "20", "40"])
+left.legend(frameon=False, fontsize=8)
+figure.alt_text = "Left: Fréchet distance against processor seconds for networks of several sizes and batches. Right: processor seconds of a run against the operations of the two networks."
+figure
+
+# %% [markdown]
+# ### An interaction
+#
+# The study crosses three factors fully: the learning rate (1e-3, 4e-3), Adam's $\beta_1$ (0.5, 0.9) and the average of the weights (last weights, averaged), $2\times2\times2$ with all seeds. What would one at a time have said of "a larger rate *and* more momentum"?
+
+# %%
+CELLS = [["baseline", "rate 4e-3"], ["Adam β₁ 0.9", "rate 4e-3, β₁ 0.9"]]  # rows: β₁; columns: rate
+seeds = STUDY["seeds"]
+
+
+def cube(measure):
+    """ln of a measure: (β₁, rate, seed)."""
+    return np.log([[[run[measure] for run in RUNS[name] if run["seed"] in seeds] for name in row] for row in CELLS])
+
+
+results = {"averaged": cube("frechet"), "last weights": cube("frechet_last")}
+for name, y in results.items():
+    rows, columns, interaction = zip(*(effects_2x2(y[:, :, k]) for k in range(len(seeds))), strict=True)
+    predicted = np.exp((y[1, 0] + y[0, 1] - y[0, 0]).mean())
+    print(
+        f"{name:12}: main effect of β₁ {np.mean(rows):+.2f}, of the rate {np.mean(columns):+.2f}; interaction {np.mean(interaction):+.2f} (95 %: {t_interval(interaction)[0]:+.2f} to {t_interval(interaction)[1]:+.2f}); "
+        f"both changed: predicted {predicted:.0f}, measured {np.exp(y[1, 1].mean()):.0f}"
+    )
+three_way = [
+    effects_2x2(results["averaged"][:, :, k])[2] - effects_2x2(results["last weights"][:, :, k])[2]
+    for k in range(len(seeds))
+]
+print(
+    f"three-way: the average changes the interaction by {np.mean(three_way):+.2f} (95 %: {t_interval(three_way)[0]:+.2f} to {t_interval(three_way)[1]:+.2f})"
+)
+
+figure, axes = plots.canvas(9, 3.3, columns=2, sharey=True)
+for each, (title, y) in zip(axes, results.items(), strict=True):
+    for row, (label, colour, marker) in enumerate(
+        (("β₁ = 0.5", plots.COLOURS[0], "o"), ("β₁ = 0.9", plots.COLOURS[1], "D"))
+    ):
+        each.plot(
+            [0, 1], np.exp(y[row].mean(axis=1)), color=colour, linewidth=2, linestyle=plots.STYLES[row], label=label
+        )
+        for column in (0, 1):
+            each.plot(
+                np.full(len(seeds), column), np.exp(y[row, column]), marker, color=colour, markersize=6, alpha=0.7
+            )
+    each.plot(
+        [1],
+        np.exp([(y[1, 0] + y[0, 1] - y[0, 0]).mean()]),
+        "x",
+        color="black",
+        markersize=9,
+        markeredgewidth=2,
+        label="predicted, one at a time",
+    )
+    each.set(yscale="log", xlim=(-0.25, 1.25), xlabel="learning rate", title=f"RECORDED: {title}")
+    each.set_xticks([0, 1], ["1e-3", "4e-3"])
+    each.minorticks_off()
+axes[0].set_yticks([200, 300, 400, 600, 800], ["200", "300", "400", "600", "800"])
+axes[0].set_ylabel("Fréchet distance")
+axes[0].legend(frameon=False, fontsize=9)
+figure.alt_text = "Fréchet distance against the learning rate for two values of Adam's first decay, for averaged and last weights; the lines are not parallel, and a cross shows what one-at-a-time changes predict."
+figure
+
+# %% [markdown]
+# Parallel lines would mean no interaction. The average of the weights belongs to *every* run, so its effect can be read in all settings without another training:
+
+# %%
+average_effect = {
+    name: np.mean([log_ratio(run["frechet"], run["frechet_last"]) for run in runs])
+    for name, runs in RUNS.items()
+    if name in LOGS and all(run["frechet_last"] for run in runs)
+}
+order = sorted(average_effect, key=average_effect.get)
+print("the average helps most in:", ", ".join(f"{n} ({average_effect[n]:+.2f})" for n in order[:4]))
+print("and least, or harms, in:  ", ", ".join(f"{n} ({average_effect[n]:+.2f})" for n in order[-4:]))
+print(f"mean over all settings: {np.mean(list(average_effect.values())):+.2f}")
+
+# %% [markdown]
+# ### Good and varied are two things
+#
+# One number hides what kind of error remains (lesson 09). Precision says how many samples look like data, recall and coverage how much of the data is reached:
+
+# %%
+shown = [
+    name
+    for name in (
+        "baseline",
+        ranked[0],
+        "250 images",
+        "250, both augmented",
+        "250, only real augmented",
+        "blurred",
+        "10 % inverted",
+        "latent 2",
+        "Adam β₁ 0.9",
+        ranked[-1],
+    )
+    if name in LOGS
+]
+table = ["| setting | Fréchet | precision | recall | coverage |", "|---|---|---|---|---|"]
+for name in dict.fromkeys(shown):
+    means = {key: np.mean([run[key] for run in RUNS[name]]) for key in ("precision", "recall", "coverage")}
+    table.append(
+        f"| {name} | {np.exp(LOGS[name].mean()):.0f} | " + " | ".join(f"{value:.2f}" for value in means.values()) + " |"
+    )
+Markdown("\n".join(table))
+
+# %% [markdown]
+# ## 6 · Choosing
+#
+# A chart to follow, from what you see to what you try. Each arrow carries what it did *here*; grey numbers cannot be told from nothing.
+
+# %%
+ADVICE = [  # what you see, what to try, the settings that measured it
+    (
+        "It has hardly learned\nanything",
+        "the size of the steps first:\nrate and momentum together",
+        ["rate 1e-4", "Adam β₁ 0.9", "rate 4e-3"],
+    ),
+    (
+        "Few steps were taken:\nlarge batch, short run",
+        "smaller batch, more steps,\nor train longer",
+        ["batch 64", "batch 8", "four times longer"],
+    ),
+    (
+        "Another optimizer is\nsaid to be better",
+        "give each its own rate\nbefore comparing",
+        ["SGD, momentum 0.9", "SGD, momentum 0.9, rate 0.03", "RMSprop"],
+    ),
+    ("Chequers, ragged edges", "resize, then convolve", ["nearest + 3×3", "bilinear + 3×3", "transposed 3/2"]),
+    (
+        "Time to spare",
+        "a deeper or wider network,\nif it wins at equal seconds",
+        ["a convolution more", "width 32", "width 8"],
+    ),
+    ("Few kinds of pictures", "more latent variables;\nlook at recall", ["latent 2", "latent 16", "latent 128"]),
+    (
+        "Few training images",
+        "more images; augment\nreal and fake alike",
+        ["250 images", "250, both augmented", "250, only real augmented"],
+    ),
+    ("Bad images in the data", "clean them", ["10 % inverted", "blurred", "10 % copies"]),
+]
+figure, axes = plots.canvas(9.8, 1.02 * len(ADVICE) + 0.9)
+box = {"boxstyle": "round,pad=0.45", "linewidth": 1.4}
+for row, (seen, tried, measured) in enumerate(ADVICE):
+    axes.text(
+        0,
+        -row,
+        seen,
+        ha="center",
+        va="center",
+        fontsize=10,
+        bbox=box | {"facecolor": "#E8F1F8", "edgecolor": plots.COLOURS[0]},
+    )
+    axes.text(
+        10,
+        -row,
+        tried,
+        ha="center",
+        va="center",
+        fontsize=10,
+        bbox=box | {"facecolor": "#E6F5F0", "edgecolor": plots.COLOURS[2]},
+    )
+    axes.annotate("", (8.35, -row), (1.5, -row), arrowprops={"arrowstyle": "-|>", "linewidth": 1.6, "color": "#999999"})
+    for line, name in enumerate(n for n in measured if n in EFFECT):
+        sure = abs(EFFECT[name]) > half_width(name)
+        colour = plots.GREY if not sure else plots.COLOURS[2] if EFFECT[name] < 0 else plots.COLOURS[1]
+        axes.text(
+            4.85,
+            -row + 0.27 - 0.27 * line,
+            f"{name}: {EFFECT[name]:+.2f} ± {half_width(name):.2f}",
+            ha="center",
+            va="center",
+            fontsize=9,
+            color=colour,
+            weight="bold" if sure else "normal",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+        )
+    if row + 1 < len(ADVICE):
+        axes.annotate(
+            "", (0, -row - 0.68), (0, -row - 0.32), arrowprops={"arrowstyle": "-|>", "color": plots.COLOURS[0]}
+        )
+for x, text in (
+    (0, "WHAT YOU SEE"),
+    (4.85, "MEASURED HERE: ln(setting / baseline), below 0 is better"),
+    (10, "WHAT TO TRY"),
+):
+    axes.text(x, 0.62, text, ha="center", fontsize=9, weight="bold", color=plots.GREY)
+axes.set(xlim=(-1.9, 12), ylim=(-len(ADVICE) + 0.5, 0.85))
+axes.axis("off")
+figure.alt_text = (
+    "Decision chart from symptoms to choices, top to bottom; each arrow shows the measured effects: "
+    + "; ".join(
+        f"{seen}: {', '.join(f'{n} {EFFECT[n]:+.2f}' for n in measured if n in EFFECT)}" for seen, _, measured in ADVICE
+    ).replace("\n", " ")
+    + "."
+)
+figure
