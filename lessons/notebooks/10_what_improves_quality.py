@@ -721,7 +721,7 @@ assert np.isclose(repeated[0], live[1e-3][0, 0], rtol=0.05), "start_anew leaves 
 
 # %%
 figure, axes = plots.canvas(7, 2.6)
-for row, (rate, results) in enumerate(live.items()):
+for row, results in enumerate(live.values()):
     for column, (name, colour, marker) in enumerate(
         (("averaged", plots.COLOURS[0], "o"), ("last weights", plots.COLOURS[1], "D"))
     ):
@@ -1168,7 +1168,7 @@ for row, (seen, tried, measured) in enumerate(ADVICE):
             fontsize=9,
             color=colour,
             weight="bold" if sure else "normal",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2.0},
         )
     if row + 1 < len(ADVICE):
         axes.annotate(
@@ -1190,3 +1190,79 @@ figure.alt_text = (
     + "."
 )
 figure
+
+# %% [markdown]
+# Read the chart from the top, because an effect further down is invisible while one further up is wrong: nobody sees the quality of the data in a network that has not learned. And mind the size of the numbers. What costs nothing, a number in a script, comes before what costs time.
+
+
+# %%
+def said(*names):
+    """Measured effects in words."""
+    return ", ".join(f"{name} {EFFECT[name]:+.2f}" for name in names if name in EFFECT) or "not in this record"
+
+
+def in_time(*names):
+    """Measured effects at equal seconds, in words."""
+    return ", ".join(f"{name} {EQUAL_TIME[name]:+.2f}" for name in names if name in EQUAL_TIME) or "not in this record"
+
+
+Markdown(
+    f"""
+**How do I choose an architecture?** Start from a published one that fits your image size, and change one thing at a time. (1) Make the *receptive field* of the discriminator reach the size of the things it must judge, and let the generator up-sample without a checkerboard: both can be computed before training
+(section 2); here: {said("nearest + 3×3", "bilinear + 3×3", "sub-pixel", "transposed 3/2")}. (2) Compare sizes at equal *seconds*, because that is what you pay: at equal images {said("a convolution more", "a stage less", "width 32", "width 8")}; at equal seconds {in_time("a convolution more", "a stage less", "width 32", "width 8")}.
+(3) The latent dimension only has to be large enough: {said("latent 2", "latent 16", "latent 128")}; look at recall, not at the distance alone.
+
+**How do I improve quality?** Each answer with its effect; ± {half_width(ranked[0]):.2f} is what the seeds allow to say.
+
+| idea | effect here | remark |
+|---|---|---|
+| more layers, wider layers | {said("a convolution more", "width 32")} | at equal seconds {in_time("a convolution more", "width 32")} |
+| more data | {said("250 images", "1,000 images", "5,000 images")} against 60,000 | at this budget a run sees {STUDY["images"]:,} images in all |
+| better data | {said("10 % inverted", "10 % noise", "10 % copies", "blurred")} | the sign of cleaning is the opposite |
+| augmentation | {said("250, both augmented", "250, only real augmented", "both augmented", "flips")} | against 60,000 images; with 250 and none: {said("250 images")} |
+| other hyper-parameters | {said("rate 1e-4", "rate 4e-4", "rate 4e-3", "D four times faster", "batch 8", "batch 64")} | the largest effects that cost nothing |
+| other optimizers | {said("Adam β₁ 0", "Adam β₁ 0.9", "RMSprop", "SGD, momentum 0.9", "SGD, momentum 0.9, rate 0.03", "SGD, momentum 0.9, rate 0.1")} | compare only with a rate of its own for each |
+| average of the weights | {average_effect["baseline"]:+.2f} in the baseline, {min(average_effect.values()):+.2f} at best | costs no training |
+| train longer | {said("four times longer")} | four times the time |
+"""
+)
+
+# %% [markdown]
+# ### What a study of this size cannot say
+#
+# - **It holds for its budget.** Every run saw a quarter of the training set once. What shows after hours (overfitting of $D$, few data, wrong data, collapse) is hardly visible yet, and what makes the first minutes fast (large steps) may harm later. An effect near zero here is no proof that the factor does not matter.
+# - **It holds for its baseline.** One at a time maps the neighbourhood of one point. Section 5 has shown for one pair of settings that effects need not add up.
+# - **Optimizers were not tuned equally.** The baseline's rate was chosen for Adam; each other optimizer had one or few rates. "Adam beats SGD" does not follow, only "these rates of SGD are worse".
+# - **One measure, one data set.** The features are those of a small classifier of clothes; a factor that it does not see has no effect.
+# - **Seconds are this machine's.** A GPU runs a wide network in nearly the time of a narrow one (lesson 11), which changes the answer at equal seconds.
+#
+# So the ranking is a screening, and its top is a list of candidates for a study with more seeds and a longer budget.
+#
+# ## Try this
+#
+# - Predict the sign of `live` with `rate = 1e-2` before you run it. Where does linear scaling end for this network?
+# - Give the live study a budget in seconds instead of steps. Which of the two rates profits?
+# - Give `generator_optimum` a $3\times3$ matrix: a picture that is turned by 0, 120 or 240 degrees with equal probability. Is it invertible? And with probabilities ½, ¼, ¼?
+# - How many seeds would the smallest effect in the grey band need, if it were real? Use `power` with the pooled spread.
+#
+# ## Summary
+#
+# - The effect on a distance is a log-ratio. Three seeds give $t^*=4.30$, and no permutation test of 3 against 3 can go below $p=0.1$.
+# - Pool the spread over settings, say how many comparisons were made, and treat a large study as a screening.
+# - One at a time cannot see an interaction; a $2\times2$ table can.
+# - Parameters, operations, receptive field and checkerboard are known before training. Compare networks at equal seconds as well as at equal images.
+# - SGD's noise is $\eta\sigma^2/(Bh(2-\eta h))$: rate over batch, until $\eta h$ nears 2. An average of the weights divides fast noise by $(1+\beta)/(1-\beta)$ and lags $\beta/(1-\beta)$ steps. SGD's momentum multiplies the rate; Adam's does not, and Adam does not see the scale of the loss.
+# - Augment real *and* generated images, by an operation that can be undone in distribution; real only teaches the generator the augmentation.
+#
+# ## References
+#
+# - Lucic et al. 2018, *Are GANs created equal? A large-scale study*, [arXiv:1711.10337](https://arxiv.org/abs/1711.10337): with enough tuning and seeds most losses come out alike.
+# - Kurach et al. 2019, *A large-scale study on regularization and normalization in GANs*, [arXiv:1807.04720](https://arxiv.org/abs/1807.04720).
+# - Bouthillier et al. 2021, *Accounting for variance in machine learning benchmarks*, [arXiv:2103.03098](https://arxiv.org/abs/2103.03098).
+# - Odena et al. 2016, *Deconvolution and checkerboard artifacts*, [distill.pub](https://distill.pub/2016/deconv-checkerboard/).
+# - Goyal et al. 2017, linear scaling, [arXiv:1706.02677](https://arxiv.org/abs/1706.02677); Malladi et al. 2022, the square-root rule for Adam, [arXiv:2205.10287](https://arxiv.org/abs/2205.10287).
+# - Yazıcı et al. 2019, averaged weights in GANs, [arXiv:1806.04498](https://arxiv.org/abs/1806.04498).
+# - Heusel et al. 2017, two time scales and the Fréchet distance, [arXiv:1706.08500](https://arxiv.org/abs/1706.08500).
+# - Zhao et al. 2020, differentiable augmentation, [arXiv:2006.10738](https://arxiv.org/abs/2006.10738); Karras et al. 2020, adaptive augmentation, [arXiv:2006.06676](https://arxiv.org/abs/2006.06676).
+#
+# **Next:** lesson 11 buys speed: the same code on a GPU, and what each change brings.
