@@ -163,7 +163,8 @@ checks.real_differences(real_differences)
 study = json.loads(
     (importlib.resources.files("course_lib") / "assets/lessons/10_study.json").read_text(encoding="utf-8")
 )
-recorded = {name: np.log([r["frechet"] for r in study["runs"] if r["setting"] == name]) for name in study["changed"]}
+runs = {name: [r["frechet"] for r in study["runs"] if r["setting"] == name] for name in study["changed"]}
+recorded = {name: np.log(found) for name, found in runs.items() if all(found)}  # a run that diverged has no distance
 named = real_differences(recorded, "baseline")
 effects = {name: recorded[name].mean() - recorded["baseline"].mean() for name in named}
 print("better:", ", ".join(f"{name} ({e:+.2f})" for name, e in effects.items() if e < 0))
