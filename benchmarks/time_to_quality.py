@@ -10,8 +10,8 @@ first step that ends at or after it, and the record says at how many CPU seconds
 
 Each of (data set, recipe, seed) is one record in benchmarks/results/time_to_quality; a run that has its record is not
 repeated, so the command may be killed and given again. The page RESULTS.md is written anew after each record, and a
-sheet of samples goes to runs/time_to_quality. The published recipes are in ``published.py``, with what had to change for
-the other shape of images.
+sheet of samples goes to runs/time_to_quality. The published recipes are in ``published.py``, with what had to change
+for the other shape of images.
 """
 
 import argparse
