@@ -13,6 +13,7 @@ from course_lib.explore.gan_lab import GanLab
 from course_lib.explore.latent_explorer import LatentExplorer
 from course_lib.explore.latent_pair import LatentPair
 from course_lib.explore.maps import BetaDial, LatentMap
+from course_lib.explore.metric_lab import MetricLab
 from course_lib.explore.transport_lab import TransportLab
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "LatentExplorer",
     "LatentMap",
     "LatentPair",
+    "MetricLab",
     "TransportLab",
 ]
