@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import linalg
@@ -257,6 +259,17 @@ class TestInvariances:
 
         a, b = self.pair()
         assert SCORES[name](tf.constant(a), tf.constant(b)) == SCORES[name](a, b)
+
+
+class TestMemory:
+    @pytest.mark.parametrize("name", SCORES)
+    def test_pairs_are_never_all_in_memory_at_once(self, name):
+        a, b = np.random.default_rng(25).standard_normal((2, 4000, 8))
+        tracemalloc.start()
+        SCORES[name](a, b)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 30 * 2**20 < 8 * len(a) * len(b) / 4  # all pairs would take 122 MB
 
 
 class TestExchange:
