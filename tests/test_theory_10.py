@@ -208,6 +208,17 @@ def proves_average_age(lesson):
         assert np.isclose(age(decay), 4999 - a)
 
 
+def proves_grown_age(lesson):
+    age = lesson["grown_age"]
+    for decay, steps in ((0.9999, 300), (0.9, 200)):
+        a = 0.0
+        for t in range(1, steps + 1):  # as gan.GAN averages, on a ramp from 0
+            beta = min(decay, (1 + t) / (10 + t))
+            a = beta * a + (1 - beta) * t
+        assert np.isclose(age(decay, steps), steps - a)
+    assert abs(age(0.99999, 5000) / 500 - 1) < 0.01, "a tenth of the run"
+
+
 def steps_of(optimizer, gradients):
     w, places = tf.Variable(0.0), [0.0]
     for g in gradients:
@@ -287,6 +298,7 @@ PROOFS = {
     "stationary": (proves_stationary_variance, {"stationary_variance"}),
     "average": (proves_average_variance, {"average_variance"}),
     "age": (proves_average_age, {"average_age"}),
+    "grown": (proves_grown_age, {"grown_age"}),
     "adam": (proves_adam, {"adam_steps"}),
     "momentum": (proves_momentum, {"momentum_steps"}),
     "optimum": (proves_generator_optimum, {"generator_optimum", "turned"}),
@@ -367,6 +379,8 @@ MUTANTS = {
     ),
     "age: of the weights' number": broken("age", "decay / (1 - decay)", "1 / (1 - decay)"),
     "age: half-life": broken("age", "decay / (1 - decay)", "np.log(0.5) / np.log(decay)"),
+    "grown age: fixed decay": broken("grown", "age = min(decay, (1 + t) / (10 + t))", "age = decay"),
+    "grown age: the newest is 1 old": broken("grown", " * (age + 1)", " * age + 1"),
     "Adam: no root": broken("adam", "np.sqrt(v / (1 - beta_2**t))", "(v / (1 - beta_2**t))"),
     "Adam: no bias correction": broken("adam", "(m / (1 - beta_1**t))", "m"),
     "Adam: a sum for an average": broken("adam", "(1 - beta_1) * g\n", "g\n"),

@@ -509,6 +509,9 @@ assert abs(same_ratio[1] / same_ratio[0] - 1) < 0.1, "linear scaling while ηh i
 # $$\boxed{\;\operatorname{Var}(a)=\frac{1-\beta}{1+\beta}\cdot\frac{1+\beta\rho}{1-\beta\rho}\;v\;}$$
 #
 # The average removes fast noise (small $\rho$) by a factor $\frac{1-\beta}{1+\beta}$, 1/199 for $\beta=0.99$, and slow drift hardly at all. Its price is **lag**: it shows the generator of $\beta/(1-\beta)$ steps ago. With $\beta=0.999$ and a run of 1,000 steps it still remembers the beginning. So the decay belongs to the length of the run.
+#
+# The course's `GAN` lets the decay grow with the step, $\beta_t=\min\big(\beta,\frac{1+t}{10+t}\big)$. While the second term is the smaller one, the value of step $s$ has at step $t$ the weight $(1-\beta_s)\prod_{k=s+1}^t\frac{1+k}{10+k}\approx\frac9t\big(\frac st\big)^8$ (a product of ratios in which most factors cancel), whose mean is $s=0.9\,t$: the average is
+# a **tenth of the run old**, whatever $\beta$ was asked for. After 1,000 steps $\frac{1+t}{10+t}=0.991$, so $\beta=0.998$ and $\beta=0.99$ must come out nearly alike. Remember this when you read section 5.
 
 
 # %%
@@ -530,6 +533,22 @@ for decay, correlation in ((0.9, 0.0), (0.9, 0.5), (0.95, 0.9)):
     )
     assert np.isclose(average_variance(decay, correlation), w @ covariance @ w)
     assert np.isclose(average_age(decay), w @ np.arange(400))
+
+
+def grown_age(decay, steps):
+    """Mean age of what an average holds whose decay grows as min(decay, (1 + t) / (10 + t))."""
+    age = 0.0
+    for t in range(1, steps + 1):
+        age = min(decay, (1 + t) / (10 + t)) * (age + 1)  # everything held grows older; the newest has age 0
+    return age
+
+
+for decay in (0.9, 0.99, 0.998):
+    print(
+        f"decay {decay}: after 1,000 steps {average_age(decay):5.0f} steps old if fixed, {grown_age(decay, 1000):5.1f} with the growing decay"
+    )
+assert abs(grown_age(0.9999, 1000) / 100 - 1) < 0.02, "a tenth of the run"
+assert abs(grown_age(0.998, 1000) / grown_age(0.99, 1000) - 1) < 0.1
 
 # %% [markdown]
 # ### Momentum, and Adam's steps
@@ -798,6 +817,7 @@ assert np.isclose(pooled_spread(groups)[0] ** 2, residuals @ residuals / (len(re
 LOGS = {
     name: np.log([run["frechet"] for run in runs]) for name, runs in RUNS.items() if all(run["frechet"] for run in runs)
 }
+DIVERGED = [name for name in RUNS if name not in LOGS]  # a seed whose weights became infinite has no distance
 LEARNED = {name: y for name, y in LOGS.items() if y.mean() < np.log(STUDY["noise"] / 2)}
 spread, freedom = pooled_spread(list(LEARNED.values()))
 base = LOGS["baseline"]
@@ -870,8 +890,9 @@ worse = [name for name in ranked if EFFECT[name] > half_width(name)]
 strict = [name for name in ranked if abs(EFFECT[name]) > half_width(name, 1 - 0.05 / len(ranked))]
 expected, _ = family_error(len(ranked))
 Markdown(
-    f"Of {len(ranked)} settings {len(better)} are better than the baseline at 95 %, {len(worse)} are worse, and {len(ranked) - len(better) - len(worse)} cannot be told from it. "
-    f"If nothing mattered, about {expected:.1f} would seem to. At Bonferroni's level {len(strict)} remain, and only about these is one safe to talk: "
+    f"Of {len(ranked)} settings {len(better)} are better than the baseline at 95 %, {len(worse)} are worse, and {len(ranked) - len(better) - len(worse)} cannot be told from it"
+    + (f"; {len(DIVERGED)} diverged for some seed and have no distance ({', '.join(DIVERGED)}). " if DIVERGED else ". ")
+    + f"If nothing mattered, about {expected:.1f} would seem to. At Bonferroni's level {len(strict)} remain, and only about these is one safe to talk: "
     + (
         "better: " + ", ".join(f"**{n}** ({EFFECT[n]:+.2f})" for n in strict if EFFECT[n] < 0) + "; "
         if any(EFFECT[n] < 0 for n in strict)
@@ -1099,6 +1120,33 @@ for name in dict.fromkeys(shown):
 Markdown("\n".join(table))
 
 # %% [markdown]
+# ### Reading it
+#
+# What the record says, each sentence with the cell's assertion behind it:
+#
+# - **Larger networks win at equal images and lose at equal seconds**, in a run as short as this. Each image teaches them more, but they see fewer of them. The curves of the cost figure say how long one has to train before this turns round.
+# - **A large batch at the same rate loses**: it takes a quarter of the steps. Section 3 told us to raise its rate.
+# - **Augmenting the real images alone is worse than not augmenting**, at the same 250 images: the generator learns the holes.
+# - **Two latent variables** move the distance a little and the recall to almost nothing. One number would have hidden it.
+# - **The two averages agree**, as the growing decay of section 3 made us expect. An ablation of a setting that cannot act measures nothing.
+# - **SGD** learned almost nothing at the small rate, and at larger rates the weights became infinite. That is a statement about rates which nobody tuned, as section 3 warned, and the reason why GANs are trained with optimizers that divide by the size of the gradient.
+
+# %%
+mean_of = {(name, key): np.mean([run[key] for run in RUNS[name]]) for name in LOGS for key in ("recall", "frechet")}
+CLAIMS = {
+    "larger wins at equal images": max(EFFECT["width 32"], EFFECT["a convolution more"]) < 0,
+    "and loses at equal seconds": min(EQUAL_TIME["width 32"], EQUAL_TIME["a convolution more"]) > 0,
+    "a large batch at the same rate loses": EFFECT["batch 64"] > half_width("batch 64"),
+    "real only is worse than nothing": EFFECT["250, only real augmented"] > EFFECT["250 images"],
+    "two latent variables lose recall": mean_of["latent 2", "recall"] < 0.05 < mean_of["baseline", "recall"],
+    "the two averages agree": abs(np.subtract(LOGS["average 0.998"], base[:3])).max() < 0.05,
+    "SGD diverged at the larger rates": "SGD, momentum 0.9, rate 0.03" in DIVERGED,
+}
+for claim, holds in CLAIMS.items():
+    print(f"{'yes' if holds else 'NO '}  {claim}")
+assert all(CLAIMS.values())
+
+# %% [markdown]
 # ## 6 · Choosing
 #
 # A chart to follow, from what you see to what you try. Each arrow carries what it did *here*; grey numbers cannot be told from nothing.
@@ -1156,20 +1204,13 @@ for row, (seen, tried, measured) in enumerate(ADVICE):
         bbox=box | {"facecolor": "#E6F5F0", "edgecolor": plots.COLOURS[2]},
     )
     axes.annotate("", (8.35, -row), (1.5, -row), arrowprops={"arrowstyle": "-|>", "linewidth": 1.6, "color": "#999999"})
-    for line, name in enumerate(n for n in measured if n in EFFECT):
-        sure = abs(EFFECT[name]) > half_width(name)
-        colour = plots.GREY if not sure else plots.COLOURS[2] if EFFECT[name] < 0 else plots.COLOURS[1]
-        axes.text(
-            4.85,
-            -row + 0.27 - 0.27 * line,
-            f"{name}: {EFFECT[name]:+.2f} ± {half_width(name):.2f}",
-            ha="center",
-            va="center",
-            fontsize=9,
-            color=colour,
-            weight="bold" if sure else "normal",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2.0},
-        )
+    for line, name in enumerate(n for n in measured if n in RUNS):
+        sure = name in DIVERGED or abs(EFFECT[name]) > half_width(name)
+        colour = plots.GREY if not sure else plots.COLOURS[2] if EFFECT.get(name, 1) < 0 else plots.COLOURS[1]
+        text = "diverged" if name in DIVERGED else f"{EFFECT[name]:+.2f} ± {half_width(name):.2f}"
+        white = {"facecolor": "white", "edgecolor": "none", "pad": 2.0}
+        style = {"ha": "center", "va": "center", "fontsize": 9, "color": colour, "bbox": white}
+        axes.text(4.85, -row + 0.27 - 0.27 * line, f"{name}: {text}", weight="bold" if sure else "normal", **style)
     if row + 1 < len(ADVICE):
         axes.annotate(
             "", (0, -row - 0.68), (0, -row - 0.32), arrowprops={"arrowstyle": "-|>", "color": plots.COLOURS[0]}
@@ -1198,7 +1239,10 @@ figure
 # %%
 def said(*names):
     """Measured effects in words."""
-    return ", ".join(f"{name} {EFFECT[name]:+.2f}" for name in names if name in EFFECT) or "not in this record"
+    found = [
+        f"{name} diverged" if name in DIVERGED else f"{name} {EFFECT[name]:+.2f}" for name in names if name in RUNS
+    ]
+    return ", ".join(found) or "not in this record"
 
 
 def in_time(*names):
