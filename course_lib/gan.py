@@ -9,6 +9,8 @@ from course_lib._validate import choice, integer, number, refuse
 
 PENALTIES = {
     "r1": lambda critic, real, fake, seed: losses.r1_penalty(critic, real),
+    # On the fakes too it is called R2 (Mescheder et al. 2018, eq. 10); together: Huang et al. 2024, arXiv:2501.05441.
+    "r1_r2": lambda critic, real, fake, seed: losses.r1_penalty(critic, real) + losses.r1_penalty(critic, fake),
     "gradient_penalty": losses.gradient_penalty,
 }
 
@@ -19,7 +21,7 @@ class GAN(keras.Model):
 
     ``generator`` maps z (N, d) ~ N(0, I) to images (N, H, W, C) in [-1, 1]; ``discriminator`` maps images to
     logits (N, 1). ``loss`` is a name in ``losses.GAN_LOSSES`` or an object with its two methods.
-    ``penalty`` is None, "r1", "gradient_penalty" or a function (critic, real, fake, seed) -> scalar; it is
+    ``penalty`` is None, "r1", "r1_r2", "gradient_penalty" or a function (critic, real, fake, seed) -> scalar; it is
     added to the discriminator's loss times ``penalty_weight`` (γ/2 for R1, λ for the gradient penalty).
     With ``penalty_every`` = k it is computed on every k-th step only, k times as strong (lazy
     regularisation, Karras et al. 2020, https://arxiv.org/abs/1912.04958). ``ema`` is the decay of the averaged

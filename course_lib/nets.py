@@ -7,9 +7,9 @@ needs examples that do not depend on each other. Last layers compute in float32 
 """
 
 import keras
-import tensorflow as tf
 from keras import layers
 
+from course_lib._layers import DepthToSpace, SpaceToDepth, SpectralNorm
 from course_lib._validate import integer, refuse
 
 SLOPE = 0.2  # of LeakyReLU, as in DCGAN (Radford et al. 2015); Keras's own default is 0.3
@@ -78,6 +78,40 @@ def dcgan_discriminator(image_shape, width=32, spectral_norm=False):
     x = wrapped(layers.Conv2D(8 * width, 3, padding="same"))(x)
     x = layers.Flatten()(layers.LeakyReLU(SLOPE)(x))
     logits = wrapped(layers.Dense(1, dtype="float32", name="logit"))(x)
+    return keras.Model(image, logits, name="discriminator")
+
+
+def subpixel_generator(image_shape, latent_dim, width=32):
+    """Return a generator z (N, ``latent_dim``) -> images (N, H, W, C) in [-1, 1] that works at half resolution.
+
+    As ``dcgan_generator``, but the last doubling is sub-pixel (Shi et al. 2016, https://arxiv.org/abs/1609.05158): a
+    convolution at half resolution makes the four pixels of each place, and the costly wide layers at full resolution
+    are not needed. Raises ``ValueError`` unless height and width are divisible by 4.
+    """
+    widths = _widths(image_shape, width)
+    z = keras.Input((latent_dim,))
+    x = _activated(_to_feature_map(z, image_shape, widths, use_bias=False))
+    for filters in reversed(widths[:-1]):
+        x = _activated(layers.Conv2DTranspose(filters, 4, strides=2, padding="same", use_bias=False)(x))
+    x = _activated(layers.Conv2D(widths[0], 3, padding="same", use_bias=False)(x))
+    x = layers.Conv2D(4 * image_shape[-1], 3, padding="same", activation="tanh", dtype="float32", name="subpixels")(x)
+    return keras.Model(z, DepthToSpace(2, dtype="float32", name="pixels")(x), name="generator")
+
+
+def subpixel_discriminator(image_shape, width=32):
+    """Return a discriminator x (N, H, W, C) -> logits (N, 1) that gathers 2 × 2 pixels into channels first.
+
+    The mirror image of ``subpixel_generator``, without BatchNorm.
+    Raises ``ValueError`` unless height and width are divisible by 4.
+    """
+    widths = _widths(image_shape, width)
+    image = keras.Input(_image_shape(image_shape))
+    x = layers.Conv2D(widths[0], 3, padding="same")(SpaceToDepth(2)(image))
+    x = layers.LeakyReLU(SLOPE)(x)
+    for filters in widths[1:]:
+        x = layers.LeakyReLU(SLOPE)(layers.Conv2D(filters, 4, strides=2, padding="same")(x))
+    x = layers.LeakyReLU(SLOPE)(layers.Conv2D(widths[-1], 3, padding="same")(x))
+    logits = layers.Dense(1, dtype="float32", name="logit")(layers.Flatten()(x))
     return keras.Model(image, logits, name="discriminator")
 
 
@@ -190,72 +224,12 @@ def _inverted_residual(x, kernel, stride, expansion, filters, name):
     return layers.Identity(name=name)(block) if name else block
 
 
+def _activated(x):
+    return layers.LeakyReLU(SLOPE)(layers.BatchNormalization(momentum=0.9)(x))
+
+
 def _normalised(x):
     return layers.ReLU(6.0)(layers.BatchNormalization(epsilon=1e-3)(x))
-
-
-@keras.saving.register_keras_serializable("course_lib")
-class DepthToSpace(layers.Layer):
-    """Rearrange f² values of each pixel and channel in space: (N, H, W, f²C) -> (N, fH, fW, C)."""
-
-    def __init__(self, factor, **kwargs):
-        super().__init__(**kwargs)
-        self.factor = factor
-
-    def call(self, x):
-        return tf.nn.depth_to_space(x, self.factor)
-
-    def compute_output_shape(self, shape):
-        n, height, width, channels = shape
-        grown = [side and side * self.factor for side in (height, width)]  # an unknown side stays unknown
-        return (n, *grown, channels // self.factor**2)
-
-    def get_config(self):
-        return super().get_config() | {"factor": self.factor}
-
-
-@keras.saving.register_keras_serializable("course_lib")
-class SpectralNorm(layers.Wrapper):
-    """Divide the kernel of a ``Dense`` or ``Conv2D`` layer by its largest singular value σ, as Miyato et al. 2018 do.
-
-    https://arxiv.org/abs/1802.05957, eq. 8 and algorithm 1. The kernel is read as a matrix W (inputs, outputs), and
-    ``iterations`` rounds of power iteration follow its σ on every call with ``training=True``. The trained weight W
-    is left as it is and the gradient passes through σ; ``keras.layers.SpectralNormalization`` overwrites W.
-    Raises ``ValueError`` for another layer or one with an activation of its own.
-    """
-
-    def __init__(self, layer, iterations=1, **kwargs):
-        super().__init__(layer, **kwargs)
-        if not isinstance(layer, (layers.Dense, layers.Conv2D)) or layer.activation is not keras.activations.linear:
-            refuse("layer", "a Dense or Conv2D layer without activation", repr(layer.name))
-        self.iterations = integer("iterations", iterations, 1)
-
-    def build(self, input_shape=None):
-        super().build(input_shape)
-        shape, start = (self.layer.kernel.shape[-1],), "random_normal"
-        self.u = self.add_weight(shape=shape, initializer=start, trainable=False, name="u")
-
-    def call(self, x, training=False):
-        y = self.layer(x)
-        bias = self.layer.bias if self.layer.use_bias else 0.0
-        # The layer is linear in W, so that dividing its output divides W; the bias has no part in σ.
-        return (y - bias) / keras.ops.cast(self.sigma(training), y.dtype) + bias
-
-    def sigma(self, training=False):
-        """Return vᵀWu, the estimate of W's largest singular value; with ``training`` u and v come closer first."""
-        w = keras.ops.reshape(self.layer.kernel, (-1, self.layer.kernel.shape[-1]))
-        u = keras.ops.convert_to_tensor(self.u)
-        v = tf.math.l2_normalize(tf.linalg.matvec(w, u))
-        for _ in range(self.iterations if training else 0):
-            u = tf.math.l2_normalize(tf.linalg.matvec(w, v, transpose_a=True))
-            v = tf.math.l2_normalize(tf.linalg.matvec(w, u))
-        if training:
-            self.u.assign(u)
-        # ∂σ/∂W = vuᵀ with u and v held still: at the maximum their own derivatives have no first-order effect.
-        return tf.reduce_sum(tf.stop_gradient(v) * tf.linalg.matvec(w, tf.stop_gradient(u)))
-
-    def get_config(self):
-        return super().get_config() | {"iterations": self.iterations}
 
 
 def _to_feature_map(x, image_shape, widths, use_bias=True):

@@ -18,6 +18,7 @@ BUILDERS = {
     "classifier": nets.classifier,
     "dcgan_generator": nets.dcgan_generator,
     "lite0": nets.lite0,
+    "subpixel_generator": nets.subpixel_generator,
     "vae": _vae,
 }
 

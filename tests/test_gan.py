@@ -86,13 +86,21 @@ def test_one_sgd_step_equals_the_formula_written_by_hand():
 
 
 @pytest.mark.parametrize("loss", losses.GAN_LOSSES)
-@pytest.mark.parametrize("penalty", [None, "r1", "gradient_penalty"])
+@pytest.mark.parametrize("penalty", [None, "r1", "r1_r2", "gradient_penalty"])
 def test_every_loss_trains_with_every_penalty(loss, penalty):
     model = make(loss=loss, penalty=penalty)
     history = model.fit(real_images(), batch_size=16, epochs=1, verbose=0).history
     expected = {"d_loss", "g_loss", "real_logit", "fake_logit"} | ({"penalty"} if penalty else set())
     assert set(history) == expected
     assert np.isfinite([values[-1] for values in history.values()]).all()
+
+
+def test_r1_r2_is_r1_of_the_real_images_plus_r1_of_the_fakes():
+    model = make(penalty="r1_r2")
+    real, fake = tf.constant(real_images()), tf.constant(real_images(seed=1))
+    parts = [float(losses.r1_penalty(model.discriminator, x)) for x in (real, fake)]
+    assert min(parts) > 0
+    assert float(model.penalty(model.discriminator, real, fake, None)) == pytest.approx(sum(parts), rel=1e-5)
 
 
 def test_lazy_penalty_averages_to_the_full_one():

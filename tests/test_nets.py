@@ -15,15 +15,18 @@ def test_shapes_and_ranges(shape):
     z = 10 * np.random.default_rng(1).normal(size=(2, 5)).astype(np.float32)
     assert [tuple(t.shape) for t in nets.conv_encoder(shape, 5, 4)(x)] == [(2, 5), (2, 5)]
     assert nets.conv_decoder(shape, 5, 4)(z).shape == x.shape
-    fake = nets.dcgan_generator(shape, 5, 4)(z)
-    assert fake.shape == x.shape
-    assert np.abs(fake).max() <= 1
-    assert nets.dcgan_discriminator(shape, 4)(x).shape == (2, 1)
+    for generator in (nets.dcgan_generator, nets.subpixel_generator):
+        fake = generator(shape, 5, 4)(z)
+        assert fake.shape == x.shape
+        assert np.abs(fake).max() <= 1
+    for discriminator in (nets.dcgan_discriminator, nets.subpixel_discriminator):
+        assert discriminator(shape, 4)(x).shape == (2, 1)
     assert nets.unet(shape, 7, 4)(x).shape == (2, *shape[:2], 7)
 
 
-def test_discriminator_gives_logits_and_treats_examples_independently():
-    network = nets.dcgan_discriminator((16, 16, 1), 4)
+@pytest.mark.parametrize("builder", [nets.dcgan_discriminator, nets.subpixel_discriminator])
+def test_discriminator_gives_logits_and_treats_examples_independently(builder):
+    network = builder((16, 16, 1), 4)
     assert network.layers[-1].activation is keras.activations.linear
     assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in network.layers)
     x = np.random.default_rng(0).normal(size=(4, 16, 16, 1)).astype(np.float32)
@@ -31,7 +34,8 @@ def test_discriminator_gives_logits_and_treats_examples_independently():
 
 
 def test_transposed_convolutions_have_even_overlap():
-    for network in (nets.dcgan_generator((64, 64, 3), 5, 4), nets.conv_decoder((28, 28, 1), 5, 4)):
+    generators = (nets.dcgan_generator((64, 64, 3), 5, 4), nets.subpixel_generator((64, 64, 3), 5, 4))
+    for network in (*generators, nets.conv_decoder((28, 28, 1), 5, 4)):
         transposed = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2DTranspose)]
         assert transposed
         assert all(layer.kernel_size[0] % layer.strides[0] == 0 for layer in transposed)
@@ -172,3 +176,8 @@ def test_other_bad_arguments_are_named():
         nets.subpixel_upscaler(1)
     with pytest.raises(ValueError, match="depth"):
         nets.patchgan((16, 16, 1), depth=0)
+
+
+def test_space_to_depth_undoes_depth_to_space():
+    x = np.random.default_rng(0).normal(size=(2, 3, 5, 12)).astype(np.float32)
+    np.testing.assert_array_equal(nets.SpaceToDepth(2)(nets.DepthToSpace(2)(x)), x)
