@@ -5,10 +5,8 @@ collapse), all on Fashion-MNIST with the Bernoulli likelihood. Each model is kep
 done, so the command may be killed and run again. The results go to course_lib/assets/lessons.
 """
 
-import datetime
 import json
 import os
-import platform
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+from recording import machine
 
 from course_lib import _assets, data, divergences, images, nets, runtime, vae
 
@@ -115,9 +114,7 @@ def main():
         "dial": asdict(DIAL[0]) | {"beta": list(BETAS), "seed": [0]},
         "sweep": asdict(SWEEP[0]) | {"beta": list(BETAS), "seed": [0, 1]},
         "minutes": round((time.perf_counter() - start) / 60, 1),
-        "hardware": f"{report.cores} CPU cores, {platform.machine()}, shared with other work",
-        "date": datetime.date.today().isoformat(),
-        "versions": {"tensorflow": report.tensorflow, "keras": report.keras, "numpy": np.__version__},
+        **machine(report, cores=""),
         "licence": "Apache-2.0 (weights and numbers); for the training data see DATA.md",
         "sha256": _assets.sha256(RECORD.with_suffix(".npz")),
     }

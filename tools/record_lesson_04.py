@@ -5,10 +5,8 @@ in runs/lesson_04 when it is done, so the command may be killed and run again. T
 course_lib/assets/lessons.
 """
 
-import datetime
 import json
 import os
-import platform
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 from keras import layers
+from recording import machine
 
 from course_lib import _assets, data, divergences, images, metrics, runtime, vae
 
@@ -175,9 +174,7 @@ def main():
         "traversals": f"seed {SEEDS[0]}, the six units of largest KL, each from {REACH[0]:g} to {REACH[-1]:g}",
         "minutes": round(sum(float(r["seconds"]) for r in results.values()) / 60, 1),
         "minutes_are": "processor time of one core",
-        "hardware": f"one of {os.cpu_count()} CPU cores, {platform.machine()}, shared with other work",
-        "date": datetime.date.today().isoformat(),
-        "versions": {"tensorflow": report.tensorflow, "keras": report.keras, "numpy": np.__version__},
+        **machine(report),
         "licence": "Apache-2.0 (weights and numbers)",
         "sha256": _assets.sha256(RECORD.with_suffix(".npz")),
     }

@@ -7,17 +7,16 @@ again; the record is written anew after every method. It goes to course_lib/asse
 numbers, 07_mode_lab.npz samples of seed 0.
 """
 
-import datetime
 import hashlib
 import json
 import os
-import platform
 import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+from recording import machine
 
 from course_lib import _assets, data, metrics, planar, runtime
 
@@ -161,9 +160,7 @@ def write(games, samples, report):
         "provoking": PROVOKING,
         "methods": _methods_of(games),
         "cpu_minutes": round(sum(_seconds_of(games).values()) / 60, 1),
-        "hardware": f"one thread of {os.cpu_count()} CPU cores, {platform.machine()}, shared with other work",
-        "date": datetime.date.today().isoformat(),
-        "versions": {"tensorflow": report.tensorflow, "keras": report.keras, "numpy": np.__version__},
+        **machine(report, cores="one thread of"),
         "licence": "Apache-2.0",
         "sha256": _assets.sha256(RECORD.with_suffix(".npz")),
     }

@@ -4,10 +4,8 @@ For each scene the critic follows the generated cloud through the positions of t
 the first position it starts afresh, at the others from the weights of the position before. Takes a few minutes.
 """
 
-import datetime
 import json
 import os
-import platform
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -15,6 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
+from recording import machine
 
 from course_lib import _assets, losses, runtime
 from course_lib.explore import transport_lab
@@ -74,9 +73,7 @@ def main():
         "optimizer": f"Adam, {RATE} with cosine decay to 0 at each position, beta_1 0.5, beta_2 0.9",
         "seeds": list(range(len(rows))),
         "minutes": round((time.perf_counter() - start) / 60, 1),
-        "hardware": f"{report.cores} CPU cores, {platform.machine()}, shared with other work",
-        "date": datetime.date.today().isoformat(),
-        "versions": {"tensorflow": report.tensorflow, "keras": report.keras, "numpy": np.__version__},
+        **machine(report, cores=""),
         "licence": "Apache-2.0",
         "sha256": _assets.sha256(RECORD.with_suffix(".npz")),
     }

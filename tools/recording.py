@@ -13,10 +13,10 @@ from course_lib import _assets
 def machine(report, cores="one of"):
     """Return the part of a record's card that says where and with what it was made.
 
-    ``report`` is ``runtime.setup``'s. ``cores`` says how many were used: "one of" or "one thread of" the machine's.
+    ``report`` is ``runtime.setup``'s. ``cores`` says how many were used: "one of", "one thread of", or "" for all.
     """
     return {
-        "hardware": f"{cores} {os.cpu_count()} CPU cores, {cpu_model()}, shared with other work",
+        "hardware": f"{cores} {os.cpu_count()} CPU cores, {cpu_model()}, shared with other work".strip(),
         "date": datetime.date.today().isoformat(),
         "versions": {"tensorflow": report.tensorflow, "keras": report.keras, "numpy": np.__version__},
     }
