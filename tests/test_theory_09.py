@@ -94,6 +94,22 @@ def proves_the_factor(code):
 # --- Samples -------------------------------------------------------------------------------------
 
 
+def proves_the_error_of_a_squared_distance(code):
+    """For a Gaussian error both are known exactly: tr S, and 4 ΔᵀSΔ + 2 tr S² with S = cov / n."""
+    rng = np.random.default_rng(13)
+    delta, cov = rng.normal(size=3), random_covariance(rng, 3)
+    for n in (10**4, 10**6):
+        bias, variance = code["error_of_squared_distance"](delta, cov, n)
+        S = cov / n
+        assert np.isclose(bias, np.trace(S))
+        assert np.isclose(variance, 4 * delta @ S @ delta + 2 * np.trace(S @ S), rtol=100 / n)
+    noise = stats.multivariate_normal.rvs(delta, cov / 50, size=200_000, random_state=0)
+    values = np.sum(noise**2, axis=1)
+    bias, variance = code["error_of_squared_distance"](delta, cov, 50)
+    assert abs(values.mean() - delta @ delta - bias) < 4 * values.std() / np.sqrt(len(values))
+    assert np.isclose(values.var(), variance, rtol=0.1)
+
+
 def proves_the_bias(code):
     """On a line the mean of (x̄² + (s − 1)²) has a closed form; elsewhere simulation and the Gaussian's moments."""
     c = code["gaussian_bias_coefficient"]
@@ -289,6 +305,7 @@ PROOFS = {
     "w2_on_a_line": (proves_the_distance_on_a_line, ()),
     "best_coupling": (proves_the_best_coupling, ("factor",)),
     "factor": (proves_the_factor, ()),
+    "error_of_squared_distance": (proves_the_error_of_a_squared_distance, ()),
     "gaussian_bias_coefficient": (proves_the_bias, ()),
     "bias_coefficient": (proves_the_bias_of_any_features, ("gaussian_bias_coefficient",)),
     "extrapolate": (proves_the_extrapolation, ()),
@@ -396,6 +413,8 @@ MUTANTS = {
     "coupling: independent turns": of_lesson("best_coupling", "F_a @ U @ Vt @ F_b.T", "F_a @ F_b.T"),
     "factor: no root": of_lesson("factor", "np.sqrt(np.where(values > noise, values, 0))", "values"),
     "factor: round-off kept": of_lesson("factor", "np.where(values > noise, values, 0)", "np.abs(values)"),
+    "means: variance without 4": of_lesson("error_of_squared_distance", "4 * delta", "delta"),
+    "means: bias over √n": of_lesson("error_of_squared_distance", "np.trace(cov) / n", "np.trace(cov) / np.sqrt(n)"),
     "Gaussian bias: no fourth moment": of_lesson("gaussian_bias_coefficient", "(1 + np.eye(len(values)))", "1"),
     "Gaussian bias: no half": of_lesson("gaussian_bias_coefficient", "0.5 * np.sum", "np.sum"),
     "Gaussian bias: means forgotten": of_lesson("gaussian_bias_coefficient", "values.sum() + ", ""),
