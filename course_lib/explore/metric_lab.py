@@ -39,8 +39,8 @@ class MetricLab(Explorer):
 
     The candidate comes from held-out data, the zoo's GAN or VAE, or noise; it can be blurred, lose classes, be filled
     with duplicates of five pictures or with exact training pictures. Each bar carries a tick for fresh data and one for
-    the same source unchanged. ``blur`` is rounded to half pixels. Building takes some seconds, and so does the first use
-    of each source.
+    the same source unchanged. ``blur`` is rounded to half pixels. Building takes some seconds, and so does the first
+    use of each source.
     """
 
     title = "Fool the metric"
@@ -91,6 +91,8 @@ class MetricLab(Explorer):
         pictures = self.sets.images(*key[:2], places[:_SHOWN])
         _paste_sheet(page, _SHEETS[0], pictures, [_FRAMES.get(kind) for kind in kinds[:_SHOWN]])
         numbers, before, verdicts = self._measured(*key), self._measured(key[0], 0, 0, 0.0, 0.0), self._verdicts(values)
+        if verdicts:
+            pen.text((_VERDICT, 14), "than before", fill=_GREY, font=self._small)
         for name, value in numbers.items():
             self._draw_bar(pen, name, value, before[name])
             middle = self._tops[name] + _BAR / 2
@@ -109,15 +111,10 @@ class MetricLab(Explorer):
             said = ", ".join(f"{NAMES[name]} {_said(name, value)}" for name, value in numbers.items())
             return f"Candidate: {len(self.sets.reference)} pictures of {key[0]}, unchanged: {said}."
         said = ", ".join(f"{NAMES[n]} {_said(n, v)} (before {_said(n, before[n])})" for n, v in numbers.items())
-        groups = {word: [NAMES[n] for n, v in verdicts.items() if v == word] for word in _WORDS}
         told = f"Candidate: {len(self.sets.reference)} pictures of {key[0]}, {_joined(changes)}: {said}. "
         if verdicts["frechet"] == "better":
             told += f"The Fréchet distance fell although the set is {changes[-1]}. "
-        told += "No change made a better generator. " + (
-            f"Fooled, they rate it better: {_joined(groups['better'])}. " if groups["better"] else "None was fooled. "
-        )
-        told += f"Blind, they see no difference: {_joined(groups['same'])}. " if groups["same"] else ""
-        return told + (f"Warned: {_joined(groups['worse'])}." if groups["worse"] else "None warned.")
+        return f"{told}No change made a better generator. {_who(verdicts)}"
 
     def static(self):
         """Return a figure of a VAE half of whose set are training pictures, for readers without a kernel."""
@@ -191,7 +188,7 @@ class MetricLab(Explorer):
             pen.rectangle([x, top, x + 14, top + 14], outline=_FRAMES[kind], width=3)
             pen.text((x + 20, top + 7), text, fill=_INK, font=self._small, anchor="lm")
             x += 190
-        for x, text, dashed in ((_HEADING, "fresh data", False), (_HEADING + 110, "this source, unchanged", True)):
+        for x, text, dashed in ((_HEADING, "fresh data", False), (_HEADING + 110, "before your changes", True)):
             _tick(pen, x + 4, top - 1, dashed)
             pen.text((x + 14, top + 7), text, fill=_INK, font=self._small, anchor="lm")
 
@@ -225,6 +222,14 @@ def _badness(name, value):
 def _verdict(before, after, chance):
     change = after - before
     return "same" if abs(change) <= max(chance, _LEAST) else "worse" if change > 0 else "better"
+
+
+def _who(verdicts):
+    """Return who was fooled, in words."""
+    better, same, worse = ([NAMES[n] for n, v in verdicts.items() if v == word] for word in _WORDS)
+    told = f"Fooled, they rate it better: {_joined(better)}. " if better else "None was fooled. "
+    told += f"They see no difference: {_joined(same)}. " if same else ""
+    return told + (f"They notice, and rate it worse: {_joined(worse)}." if worse else "None notices.")
 
 
 def _said(name, value):
