@@ -216,7 +216,7 @@ def test_the_text_says_settings_numbers_and_who_was_fooled(lab):
 
 @pytest.mark.parametrize(
     "values",
-    [{"source": 4}, {"blur": 3.0}, {"dropped": 6}, {"dropped": 0.5}, {"duplicates": -0.1}, {"memorised": 1.1}, {"n": 1}],
+    [{"source": 4}, {"blur": 3.0}, {"dropped": 6}, {"dropped": 0.5}, {"duplicates": -1}, {"memorised": 1.1}, {"n": 1}],
 )  # fmt: skip
 def test_bad_values_are_refused_by_name(lab, values):
     with pytest.raises(ValueError, match=next(iter(values))):
