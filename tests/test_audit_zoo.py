@@ -5,7 +5,7 @@ import io
 import audit_zoo
 import numpy as np
 import pytest
-import train_zoo
+import zoo_recipes
 from PIL import Image
 
 RNG = np.random.default_rng(0)
@@ -90,14 +90,14 @@ class Stub:
     def __init__(self, monkeypatch):
         self.train = RNG.integers(0, 256, (40, 28, 28, 1), dtype=np.uint8)
         self.held_out = RNG.integers(0, 256, (30, 28, 28, 1), dtype=np.uint8)
-        monkeypatch.setattr(train_zoo, "sample", lambda model, n: np.repeat(self.train[:1], 30, axis=0))
-        monkeypatch.setattr(train_zoo, "reference", lambda recipe: self.held_out)
-        monkeypatch.setattr(train_zoo, "load", lambda recipe, split: (self.train / np.float32(127.5) - 1, {}))
+        monkeypatch.setattr(zoo_recipes, "sample", lambda model, n: np.repeat(self.train[:1], 30, axis=0))
+        monkeypatch.setattr(zoo_recipes, "reference", lambda recipe: self.held_out)
+        monkeypatch.setattr(zoo_recipes, "load", lambda recipe, split: (self.train / np.float32(127.5) - 1, {}))
 
 
 def test_an_audit_catches_a_copier_and_draws_its_pairs(monkeypatch, tmp_path):
     Stub(monkeypatch)
-    facts = audit_zoo.audit(None, train_zoo.RECIPES["fashion-gan"], tmp_path / "new")
+    facts = audit_zoo.audit(None, zoo_recipes.RECIPES["fashion-gan"], tmp_path / "new")
     assert facts["closer"] == facts["copies"] == 1
     assert facts["pixel_distance"]["median"] == facts["feature_distance"]["smallest"] == 0
     assert facts["pixel_distance"]["median_held_out"] > 0.2

@@ -8,7 +8,7 @@ import argparse
 import json
 
 import numpy as np
-import train_zoo
+import zoo_recipes
 
 from course_lib import data, images, metrics, plots, zoo
 
@@ -94,8 +94,8 @@ def audit(model, recipe, folder=None):
     Feature distances are Euclidean; pixel distances are root mean squares in [0, 1], of pictures averaged down to
     32 pixels where they are larger.
     """
-    fake, held_out = train_zoo.sample(model, train_zoo.SAMPLES), train_zoo.reference(recipe)
-    train = images.to_uint8(train_zoo.load(recipe, "train")[0])
+    fake, held_out = zoo_recipes.sample(model, zoo_recipes.SAMPLES), zoo_recipes.reference(recipe)
+    train = images.to_uint8(zoo_recipes.load(recipe, "train")[0])
     extract = metrics.FeatureExtractor(recipe.data)
     features = [extract(x) for x in (train, held_out, fake)]
     by_features, own = nearest(features[2], features[0])
@@ -176,11 +176,11 @@ def _names(recipe):
 
 def main():
     """Read the command line and run."""
-    generators = [name for name, recipe in train_zoo.RECIPES.items() if recipe.kind != "classifier"]
+    generators = [name for name, recipe in zoo_recipes.RECIPES.items() if recipe.kind != "classifier"]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="+", choices=generators, metavar="NAME", help=" or ".join(generators))
     for name in parser.parse_args().names:
-        facts = audit(zoo.load(name), train_zoo.RECIPES[name], train_zoo.RUNS / name)
+        facts = audit(zoo.load(name), zoo_recipes.RECIPES[name], zoo_recipes.RUNS / name)
         print(name, json.dumps(facts, indent=2), sep="\n")
 
 

@@ -1,0 +1,118 @@
+"""The recipes of the zoo's trained models, their data, and samples of a trained model: for training and audit."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from course_lib import data, images, vae
+
+RUNS = Path(__file__).resolve().parents[1] / "runs"
+SAMPLES = 10_000  # images on each side of every distance
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained, on what, and for how long; everything here goes into the card."""
+
+    what: str
+    kind: str  # "classifier", "vae" or "gan"
+    data: str  # "fashion" or "faces"
+    epochs: int
+    arguments: dict  # of the builder
+    batch_size: int = 64
+    learning_rate: float = 2e-4
+    precision: str = "float32"
+    training: dict = field(default_factory=dict)  # of the GAN or VAE
+
+
+RECIPES = {
+    "fashion-classifier": Recipe(
+        what="Classifier of the ten Fashion-MNIST classes; its 64 features measure distances between Fashion images",
+        kind="classifier",
+        data="fashion",
+        epochs=8,
+        batch_size=128,
+        learning_rate=2e-3,
+        arguments={"image_shape": (28, 28, 1), "heads": {"label": 10}, "width": 32, "feature_dim": 64},
+    ),
+    "faces-classifier": Recipe(
+        what="Classifier of the attributes of a face; its 64 features measure distances between faces",
+        kind="classifier",
+        data="faces",
+        epochs=6,
+        batch_size=64,
+        learning_rate=2e-3,
+        arguments={"image_shape": (64, 64, 3), "width": 16, "feature_dim": 64},  # heads: one for each attribute
+    ),
+    "fashion-vae": Recipe(
+        what="Variational autoencoder of Fashion-MNIST, Bernoulli likelihood, β = 1",
+        kind="vae",
+        data="fashion",
+        epochs=8,
+        batch_size=128,
+        learning_rate=1e-3,
+        arguments={"image_shape": (28, 28, 1), "latent_dim": 16, "width": 32, "likelihood": "bernoulli", "beta": 1.0},
+    ),
+    "faces-vae": Recipe(
+        what="Variational autoencoder of faces, Gaussian likelihood with one learned variance, β = 1",
+        kind="vae",
+        data="faces",
+        epochs=11,
+        batch_size=64,
+        learning_rate=1e-3,
+        arguments={"image_shape": (64, 64, 3), "latent_dim": 64, "width": 16, "likelihood": "gaussian", "beta": 1.0},
+    ),
+    "fashion-gan": Recipe(
+        what="Averaged generator of a GAN on Fashion-MNIST, relativistic loss with lazy R1 and R2",
+        kind="gan",
+        data="fashion",
+        epochs=16,
+        batch_size=32,
+        learning_rate=1e-3,
+        arguments={"image_shape": (28, 28, 1), "latent_dim": 64, "width": 64},
+        precision="mixed_bfloat16",
+        training={"loss": "relativistic", "penalty": "r1_r2", "penalty_weight": 0.5, "penalty_every": 4, "ema": 0.999},
+    ),
+    "faces-gan": Recipe(
+        what="Averaged generator of a GAN on faces, relativistic loss with lazy R1 and R2",
+        kind="gan",
+        data="faces",
+        epochs=45,
+        batch_size=16,
+        learning_rate=1e-3,
+        arguments={"image_shape": (64, 64, 3), "latent_dim": 100, "width": 32},
+        precision="mixed_bfloat16",
+        training={"loss": "relativistic", "penalty": "r1_r2", "penalty_weight": 0.5, "penalty_every": 4, "ema": 0.999},
+    ),
+}
+
+
+# --- Data ------------------------------------------------------------------------------------
+
+
+def load(recipe, split):
+    """Return images in [-1, 1] and a dictionary of integer labels."""
+    if recipe.data == "fashion":
+        fashion = data.load_fashion(split)
+        return images.to_float(fashion.images), {"label": fashion.labels}
+    faces = data.load_faces(split, size=recipe.arguments["image_shape"][0])
+    return images.to_float(faces.images), faces.attributes
+
+
+def reference(recipe):
+    """Return ``SAMPLES`` uint8 images that no model was trained on."""
+    if recipe.data == "fashion":
+        return data.load_fashion("test").images
+    attributes = data.random_attributes(SAMPLES, seed=12_345)
+    return data.compose_faces(attributes, size=recipe.arguments["image_shape"][0])
+
+
+def sample(model, n, seed=7):
+    """Return ``n`` uint8 samples, drawn in batches."""
+    decode = model.decode if isinstance(model, vae.VAE) else model
+    d = model.latent_dim if isinstance(model, vae.VAE) else model.input_shape[-1]
+    z = np.random.default_rng(seed).standard_normal((n, d), dtype=np.float32)
+    step = tf.function(decode, input_signature=[tf.TensorSpec((None, d))])
+    return np.concatenate([images.to_uint8(step(z[i : i + 250])) for i in range(0, n, 250)])
