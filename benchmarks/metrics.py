@@ -27,7 +27,7 @@ def distances_of_images():
         shape = " × ".join(map(str, shown.shape[1:]))
         print(extract.name, features, flush=True)
         rows.append(
-            [f"{extract.name}, {shape}", str(known.shape[1]), features, _common.seconds(distance), GOAL_SECONDS]
+            [f"{extract.name}, {shape}", str(known.shape[1]), features, _common.seconds(distance), str(GOAL_SECONDS)]
         )
     return rows
 
