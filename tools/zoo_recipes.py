@@ -79,12 +79,12 @@ RECIPES = {
         what="Averaged generator of a GAN on faces, relativistic loss with lazy R1 and R2",
         kind="gan",
         data="faces",
-        epochs=45,
+        epochs=36,
         batch_size=16,
-        learning_rate=1e-3,
+        learning_rate=7e-4,
         arguments={"image_shape": (64, 64, 3), "latent_dim": 100, "width": 32},
         precision="mixed_bfloat16",
-        training={"loss": "relativistic", "penalty": "r1_r2", "penalty_weight": 0.5, "penalty_every": 4, "ema": 0.999},
+        training={"loss": "relativistic", "penalty": "r1_r2", "penalty_weight": 2.0, "penalty_every": 4, "ema": 0.999},
     ),
 }
 
