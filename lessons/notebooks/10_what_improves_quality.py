@@ -1046,6 +1046,8 @@ for name, y in results.items():
         f"{name:12}: main effect of β₁ {np.mean(rows):+.2f}, of the rate {np.mean(columns):+.2f}; interaction {np.mean(interaction):+.2f} (95 %: {t_interval(interaction)[0]:+.2f} to {t_interval(interaction)[1]:+.2f}); "
         f"both changed: predicted {predicted:.0f}, measured {np.exp(y[1, 1].mean()):.0f}"
     )
+by_pooling = stats.t.ppf(0.975, freedom) * spread * np.sqrt(4 / len(seeds))  # four cell means, each with s²/n
+print(f"with the pooled spread the interaction of the averaged generators is known to ± {by_pooling:.2f}")
 three_way = [
     effects_2x2(results["averaged"][:, :, k])[2] - effects_2x2(results["last weights"][:, :, k])[2]
     for k in range(len(seeds))
