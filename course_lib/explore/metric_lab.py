@@ -92,7 +92,7 @@ class MetricLab(Explorer):
         _paste_sheet(page, _SHEETS[0], pictures, [_FRAMES.get(kind) for kind in kinds[:_SHOWN]])
         numbers, before, verdicts = self._measured(*key), self._measured(key[0], 0, 0, 0.0, 0.0), self._verdicts(values)
         if verdicts:
-            pen.text((_VERDICT, 14), "than before", fill=_GREY, font=self._small)
+            pen.text((_VERDICT, 14), "vs. before", fill=_GREY, font=self._small)
         for name, value in numbers.items():
             self._draw_bar(pen, name, value, before[name])
             middle = self._tops[name] + _BAR / 2
