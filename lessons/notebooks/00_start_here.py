@@ -265,8 +265,8 @@ explorer.show()
 # | **06** | [DCGAN: the classic, repaired](06_dcgan.ipynb) | write a `train_step` with two optimizers; find the faults of a famous tutorial |
 # | **07** | [When GANs go wrong](07_when_gans_go_wrong.ipynb) | diagnose and repair collapse, a winning discriminator, oscillation |
 # | **08** | [Wasserstein, penalties, spectral norm](08_wasserstein.ipynb) | solve small transport problems exactly; choose a loss and a regulariser |
-# | 09 | Measuring generators · *planned* | measure quality and diversity, and know how each metric is fooled |
-# | 10 | What improves quality? A controlled study · *planned* | plan and read an ablation |
+# | **09** | [Measuring generators](09_measuring_generators.ipynb) | measure quality and diversity, and know how each metric is fooled |
+# | **10** | [What improves quality? A controlled study](10_what_improves_quality.ipynb) | plan and read an ablation |
 # | 11 | Training on a GPU · *planned* | move the same code to a GPU and make it fast |
 # | 12 | Control: conditional generation and editing · *planned* | ask for attributes, invert and edit a picture |
 # | 13 | Super-resolution and colour · *planned* | enlarge and colour pictures, and know what is invented |

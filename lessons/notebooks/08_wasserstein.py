@@ -1330,7 +1330,7 @@ assert summary["Wasserstein", "gradient_penalty"][3] < summary["Wasserstein", "r
 # - Lucic, Kurach, Michalski, Gelly & Bousquet (2018), *Are GANs Created Equal?*, [arXiv:1711.10337](https://arxiv.org/abs/1711.10337)
 # - Peyré & Cuturi (2019), *Computational Optimal Transport*, [arXiv:1803.00567](https://arxiv.org/abs/1803.00567)
 #
-# **Next:** the exercises of this lesson, `exercises/08_wasserstein.ipynb`. Lesson 09, *Measuring generators*, is planned.
+# **Next:** the exercises of this lesson, `exercises/08_wasserstein.ipynb`; then lesson 09, *Measuring generators*.
 #
 # ---
 # *Text and figures: CC BY 4.0. Code: Apache-2.0. Data and weights: see `DATA.md`.*
