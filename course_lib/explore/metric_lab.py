@@ -15,7 +15,7 @@ from course_lib.explore.metric_sets import BLURS, DUPLICATE, HANDFUL, LEFT_OUT, 
 GROUPS = {
     "Distances: lower is better": {"frechet": "Fréchet distance", "kernel": "kernel distance"},
     "Neighbours: higher is better": {n: n for n in ("precision", "recall", "density", "coverage")},
-    "Memorisation: right is what fresh data give": {"closer": "closer", "copies": "copies"},
+    "Memorisation: best where fresh data are": {"closer": "closer", "copies": "copies"},
 }
 NAMES = {key: text for group in GROUPS.values() for key, text in group.items()}
 LINEAR = 10  # distances are drawn on a scale that is linear up to about here, and logarithmic above
