@@ -3,8 +3,8 @@
 Each class holds the networks, losses, optimizers and batch size of its source. ``step(batch)`` is one training step
 as the source takes it, ``decode(z)`` the images for z ~ N(0, I) of shape ``(N, latent_dim)``, and ``low`` the bottom of
 the pixel range that the source scales its images to (-1 or 0; the top is 1). Each was published for one shape of
-images; for the other shape the smallest natural change was made, which the class's docstring states. For their own
-shape, the networks have as many parameters as the pages print (the tests hold the numbers).
+images; for the other shape the smallest natural change was made, which the class's docstring states. The tests hold the
+number of parameters of each network for the shape it was published for.
 
 Common to all: whole batches only (a remainder of the epoch is left out), images in a new random order each epoch,
 and no progress display, callback or metric, so that a source written around ``fit`` is not charged for it.

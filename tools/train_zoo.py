@@ -5,10 +5,8 @@ again. Checkpoints, logs and sample sheets go to runs/NAME, which is not committ
 """
 
 import argparse
-import datetime
 import json
 import os
-import platform
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -16,6 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 from audit_zoo import audit
+from recording import machine
 from zoo_recipes import RECIPES, RUNS, SAMPLES, load, reference, sample
 
 from course_lib import gan, images, metrics, nets, runtime, zoo
@@ -108,9 +107,7 @@ def train(name, seed=0):
         },
         "seed": seed,
         "minutes": round(progress.seconds / 60, 1),
-        "hardware": f"{report.cores} CPU cores, {platform.machine()}",
-        "date": datetime.date.today().isoformat(),
-        "versions": {"tensorflow": report.tensorflow, "keras": report.keras, "numpy": np.__version__},
+        **machine(report, f"{report.cores} of"),
         "licence": "Apache-2.0 (weights); for the training data see DATA.md",
     }
     zoo.save(name, published(model), facts)
