@@ -4,7 +4,6 @@ Nothing here touches the network except ``load_keras``. Sources and licences: DA
 """
 
 import hashlib
-import json
 import os
 import tempfile
 import warnings
@@ -16,6 +15,12 @@ from PIL import Image, ImageOps
 
 from course_lib import _assets, _faces
 from course_lib import images as _images
+from course_lib._photos import HELD_OUT_PHOTOS as HELD_OUT_PHOTOS
+from course_lib._photos import Patches as Patches
+from course_lib._photos import Work as Work
+from course_lib._photos import load_paintings as load_paintings
+from course_lib._photos import load_photos as load_photos
+from course_lib._photos import photo_patches as photo_patches
 from course_lib._validate import choice, images_uint8, integer, number, refuse
 
 FASHION_NAMES = (
@@ -40,15 +45,6 @@ class Faces(NamedTuple):
     images: np.ndarray
     attributes: dict
     names: dict
-
-
-class Work(NamedTuple):
-    """One photograph or painting: image uint8 (H, W, 3) with its title, author and licence."""
-
-    image: np.ndarray
-    title: str
-    author: str
-    licence: str
 
 
 # --- Embedded --------------------------------------------------------------------------------
@@ -76,6 +72,13 @@ def face_names():
     return {name: list(values) for name, values in _faces.ATTRIBUTES.items()}
 
 
+def face_palettes():
+    """Return the colours of a face: "background", "skin", "hair_colour", "shirt_colour" -> value -> (r, g, b) uint8."""
+    palettes = {"background": _faces.BACKGROUNDS, "skin": _faces.SKINS}
+    palettes |= {"hair_colour": _faces.HAIR_COLOURS, "shirt_colour": _faces.SHIRT_COLOURS}
+    return {name: {value: tuple(bytes.fromhex(ink)) for value, ink in inks.items()} for name, inks in palettes.items()}
+
+
 def random_attributes(n, seed=0):
     """Return the codes of ``n`` random faces, name -> (n,), each attribute drawn independently of the others."""
     return _draw_attributes(integer("n", n, 1), integer("seed", seed, 0))
@@ -90,28 +93,8 @@ def compose_faces(attributes, size=64):
     return _faces.compose(attributes, size)
 
 
-def load_photos():
-    """Return the embedded photographs, a list of ``Work``."""
-    return _works("photos")
-
-
-def load_paintings():
-    """Return the embedded paintings, a list of ``Work``."""
-    return _works("paintings")
-
-
 def _draw_attributes(n, seed):
     return _faces.draw_attributes(n, np.random.default_rng(seed))
-
-
-def _works(folder):
-    facts = json.loads(_assets.verified(f"{folder}/{folder}.json").read_text(encoding="utf-8"))
-    works = []
-    for fact in facts:
-        with Image.open(_assets.verified(f"{folder}/{fact['file']}")) as image:
-            pixels = np.asarray(image.convert("RGB"))
-        works.append(Work(pixels, fact["title"], fact["author"], fact["licence"]))
-    return works
 
 
 def _cached_faces(split, attributes, size):

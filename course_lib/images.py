@@ -1,4 +1,4 @@
-"""Images as arrays: float and uint8, sheets, PNG and GIF bytes, antialiased resizing, CIE Lab."""
+"""Images as arrays: float and uint8, sheets, PNG and GIF bytes, antialiased resizing, luma, CIE Lab."""
 
 import io
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from course_lib._validate import array, check_shape, images_uint8, integer, number, refuse
+from course_lib._validate import array, check_shape, choice, images_uint8, integer, number, refuse
 
 # sRGB primaries and white point D65 (IEC 61966-2-1), linear RGB -> XYZ.
 _RGB_TO_XYZ = np.array(
@@ -16,6 +16,14 @@ _XYZ_TO_RGB = np.linalg.inv(_RGB_TO_XYZ)
 # The matrix's own white instead of a tabulated one, so that greys have a = b = 0 to the last digit.
 _WHITE = _RGB_TO_XYZ.sum(axis=1)
 _LAB_DELTA = 6 / 29
+# ITU-R BT.601: R', G', B' in [0, 1] -> Y' in [16, 235], the luma in which super-resolution papers measure.
+_LUMA = np.array([65.481, 128.553, 24.966])
+ENLARGERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
 
 
 def to_uint8(x):
@@ -102,6 +110,57 @@ def resize(images, size):
     shape = (integer("size", width, 1), integer("size", height, 1))
     resized = [np.asarray(_pillow(image).resize(shape, Image.Resampling.BICUBIC)) for image in images]
     return np.array(resized, np.uint8).reshape(len(images), shape[1], shape[0], images.shape[-1])
+
+
+def downscale(images, factor, antialias=True):
+    """Return images uint8 ``(N, H, W, C)`` as ``(N, H/factor, W/factor, C)``: the degradation of super-resolution.
+
+    Bicubic with a support that grows with ``factor`` (Keys' kernel, a = -1/2), as in the published benchmarks. With
+    ``antialias=False`` one pixel of each block is kept, which folds every frequency above the new Nyquist limit onto a
+    lower one and moves the picture by half a pixel: the wrong way, to be shown. Height and width must be divisible by
+    ``factor`` (``ValueError``): cut them with ``crop_to_multiple``.
+    """
+    images, factor = images_uint8("images", images), integer("factor", factor, 1)
+    height, width = images.shape[1:3]
+    if height % factor or width % factor:
+        refuse("images", f"height and width divisible by {factor}", images, "Use images.crop_to_multiple.")
+    if not antialias:
+        return images[:, factor // 2 :: factor, factor // 2 :: factor]
+    return resize(images, (height // factor, width // factor))
+
+
+def enlarge(images, factor, method="bicubic"):
+    """Return images uint8 ``(N, H, W, C)`` as ``(N, factor·H, factor·W, C)`` by a method of ``ENLARGERS``.
+
+    They use 1, 2 × 2, 4 × 4 or 6 × 6 pixels for each new one; bicubic and Lanczos overshoot at edges and are clipped.
+    """
+    images, factor = images_uint8("images", images), integer("factor", factor, 1)
+    kind = ENLARGERS[choice("method", method, ENLARGERS)]
+    n, height, width, channels = images.shape
+    shape = (factor * width, factor * height)
+    enlarged = [np.asarray(_pillow(image).resize(shape, kind)) for image in images]
+    return np.array(enlarged, np.uint8).reshape(n, shape[1], shape[0], channels)
+
+
+def crop_to_multiple(images, factor):
+    """Return images ``(N, H, W, C)`` without the last rows and columns that ``factor`` does not divide."""
+    check_shape("images", images, ("N", "H", "W", "C"))
+    factor = integer("factor", factor, 1)
+    height, width = (side - side % factor for side in images.shape[1:3])
+    if not height or not width:
+        refuse("images", f"sides of at least {factor}", images)
+    return images[:, :height, :width]
+
+
+def luma(images):
+    """Return the luma Y' of images uint8 ``(..., 3)`` as float64 ``(..., 1)`` in [16, 235] (ITU-R BT.601).
+
+    Published PSNR of super-resolution is measured on it, not rounded. Raises ``ValueError`` for another type or shape.
+    """
+    images = np.asarray(images)
+    if images.dtype != np.uint8 or images.ndim == 0 or images.shape[-1] != 3:
+        refuse("images", "uint8 images of shape (..., 3)", images)
+    return 16 + (images / 255 @ _LUMA)[..., None]
 
 
 def rgb_to_lab(rgb):
