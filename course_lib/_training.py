@@ -77,6 +77,19 @@ def per_replica(loss):
     return loss / tf.distribute.get_strategy().num_replicas_in_sync
 
 
+def follow_average(average, network, decay, step):
+    """Move the weights of ``average`` towards those of ``network`` by 1 − ``decay``; ``step`` counts from 1.
+
+    A fixed decay would remember the random start for thousands of steps; the one used, min(decay, (1 + t)/(10 + t)),
+    grows into it. All variables, so that BatchNorm's moving statistics belong to the averaged weights.
+    """
+    t = tf.cast(step, "float32")
+    decay = tf.minimum(decay, (1 + t) / (10 + t))
+    for mean, value in zip(average.variables, network.variables, strict=True):
+        if mean.dtype.startswith("float"):
+            mean.assign(decay * mean + (1 - decay) * value)
+
+
 def _likely_cause(model):
     rates = {name: float(opt.learning_rate) for name, opt in optimizers(model).items()}
     high = [f"{name} has learning rate {rate:g}" for name, rate in rates.items() if rate > 2e-3]
