@@ -10,7 +10,6 @@ import keras
 from keras import layers
 
 from course_lib._layers import DepthToSpace, SpaceToDepth, SpectralNorm
-from course_lib._time_nets import time_unet as time_unet
 from course_lib._restorers import free_unet as free_unet
 from course_lib._restorers import residual_upscaler as residual_upscaler
 from course_lib._time_nets import time_unet as time_unet
