@@ -6,6 +6,7 @@ import numpy as np
 
 from course_lib import _assets, nets
 from course_lib._validate import choice
+from course_lib.diffusion import FlowMatching
 from course_lib.vae import VAE
 
 
@@ -14,9 +15,14 @@ def _vae(image_shape, latent_dim, width, likelihood, beta):
     return VAE(encoder, nets.conv_decoder(image_shape, latent_dim, width), likelihood=likelihood, beta=beta)
 
 
+def _flow(image_shape, width, blocks, times, steps):
+    return FlowMatching(nets.time_unet(image_shape, width, blocks), times=times, ema=None, steps=steps)
+
+
 BUILDERS = {
     "classifier": nets.classifier,
     "dcgan_generator": nets.dcgan_generator,
+    "flow": _flow,
     "lite0": nets.lite0,
     "subpixel_generator": nets.subpixel_generator,
     "vae": _vae,
@@ -41,8 +47,8 @@ def card(name):
 def load(name):
     """Return the trained model ``name``, built anew and filled with its verified weights.
 
-    A GAN gives its averaged generator (z -> images in [-1, 1]), a VAE a ``vae.VAE``, a classifier a
-    model of images in [-1, 1] -> dict of logits.
+    A GAN gives its averaged generator (z -> images in [-1, 1]), a VAE a ``vae.VAE``, a flow a
+    ``diffusion.FlowMatching`` of averaged weights, a classifier a model of images in [-1, 1] -> dict of logits.
     Raises ``ValueError`` for an unknown name and ``AssetError`` for missing, damaged or unfitting weights.
     """
     facts = card(name)

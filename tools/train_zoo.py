@@ -14,10 +14,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 from audit_zoo import audit
+from few_steps import few_steps
 from recording import machine
 from zoo_recipes import RECIPES, RUNS, SAMPLES, load, reference, sample
 
-from course_lib import gan, images, metrics, nets, runtime, zoo
+from course_lib import diffusion, gan, images, metrics, nets, runtime, zoo
 
 # --- Models ----------------------------------------------------------------------------------
 
@@ -39,6 +40,11 @@ def build(recipe):
         model = zoo.BUILDERS["vae"](**arguments)
         model.compile(keras.optimizers.Adam(recipe.learning_rate))
         return model, arguments
+    if recipe.kind == "flow":
+        network = nets.time_unet(*(arguments[name] for name in ("image_shape", "width", "blocks")))
+        model = diffusion.FlowMatching(network, arguments["times"], steps=arguments["steps"], **recipe.training)
+        model.compile(keras.optimizers.Adam(rate, beta_2=0.99))
+        return model, arguments
     generator = nets.subpixel_generator(**arguments)
     discriminator = nets.subpixel_discriminator(arguments["image_shape"], arguments["width"])
     model = gan.GAN(generator, discriminator, **recipe.training)
@@ -49,10 +55,12 @@ def build(recipe):
 
 def published(model):
     """Return the part of a trained model that the zoo keeps."""
+    if isinstance(model, diffusion.FlowMatching):
+        return diffusion.FlowMatching(model.network_ema, model.times, ema=None, steps=model.steps)
     return model.generator_ema if isinstance(model, gan.GAN) else model
 
 
-BUILDER_OF = {"classifier": "classifier", "vae": "vae", "gan": "subpixel_generator"}
+BUILDER_OF = {"classifier": "classifier", "vae": "vae", "gan": "subpixel_generator", "flow": "flow"}
 
 
 # --- Training --------------------------------------------------------------------------------
@@ -124,6 +132,8 @@ def evaluate(name):
         measured = {"metrics": accuracy(model, recipe)}
     else:
         measured = {"metrics": distances(model, recipe), "audit": audit(model, recipe, RUNS / name)}
+    if recipe.kind == "flow":
+        measured["few_steps"] = few_steps(model, recipe)
     zoo.save(name, model, zoo.card(name) | measured)
     print(json.dumps(measured, indent=2))
 
