@@ -1,4 +1,4 @@
-"""Layers that Keras does not have: sub-pixel rearrangement and spectral normalisation."""
+"""Layers that Keras does not have: sub-pixel rearrangement, minibatch deviation, spectral normalisation."""
 
 import keras
 import tensorflow as tf
@@ -44,6 +44,24 @@ class SpaceToDepth(layers.Layer):
 
     def get_config(self):
         return super().get_config() | {"factor": self.factor}
+
+
+@keras.saving.register_keras_serializable("course_lib")
+class MinibatchStd(layers.Layer):
+    """Append one channel that holds how much the batch varies: (N, H, W, C) -> (N, H, W, C + 1).
+
+    Its one number is the standard deviation over the batch, averaged over features and places (Karras et al. 2017,
+    https://arxiv.org/abs/1710.10196, section 3): a discriminator that sees it can tell a batch that lacks a mode.
+    """
+
+    def call(self, x):
+        wide = tf.cast(x, "float32")
+        # The square root's derivative is infinite at 0, where a batch of one always is.
+        std = tf.reduce_mean(tf.sqrt(tf.math.reduce_variance(wide, axis=0) + 1e-8))
+        return tf.concat([x, tf.ones_like(x[..., :1]) * tf.cast(std, x.dtype)], axis=-1)
+
+    def compute_output_shape(self, shape):
+        return (*shape[:-1], shape[-1] + 1)
 
 
 @keras.saving.register_keras_serializable("course_lib")

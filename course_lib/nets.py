@@ -9,7 +9,7 @@ needs examples that do not depend on each other. Last layers compute in float32 
 import keras
 from keras import layers
 
-from course_lib._layers import DepthToSpace, SpaceToDepth, SpectralNorm
+from course_lib._layers import DepthToSpace, MinibatchStd, SpaceToDepth, SpectralNorm
 from course_lib._restorers import free_unet as free_unet
 from course_lib._restorers import residual_upscaler as residual_upscaler
 from course_lib._time_nets import time_unet as time_unet
@@ -101,10 +101,11 @@ def subpixel_generator(image_shape, latent_dim, width=32):
     return keras.Model(z, DepthToSpace(2, dtype="float32", name="pixels")(x), name="generator")
 
 
-def subpixel_discriminator(image_shape, width=32):
+def subpixel_discriminator(image_shape, width=32, minibatch_std=False):
     """Return a discriminator x (N, H, W, C) -> logits (N, 1) that gathers 2 × 2 pixels into channels first.
 
-    The mirror image of ``subpixel_generator``, without BatchNorm.
+    The mirror image of ``subpixel_generator``, without BatchNorm. With ``minibatch_std`` its last convolution also sees
+    how much the batch varies, see ``MinibatchStd``; a logit then depends on the other images of its batch.
     Raises ``ValueError`` unless height and width are divisible by 4.
     """
     widths = _widths(image_shape, width)
@@ -113,6 +114,7 @@ def subpixel_discriminator(image_shape, width=32):
     x = layers.LeakyReLU(SLOPE)(x)
     for filters in widths[1:]:
         x = layers.LeakyReLU(SLOPE)(layers.Conv2D(filters, 4, strides=2, padding="same")(x))
+    x = MinibatchStd()(x) if minibatch_std else x
     x = layers.LeakyReLU(SLOPE)(layers.Conv2D(widths[-1], 3, padding="same")(x))
     logits = layers.Dense(1, dtype="float32", name="logit")(layers.Flatten()(x))
     return keras.Model(image, logits, name="discriminator")

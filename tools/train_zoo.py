@@ -46,8 +46,10 @@ def build(recipe):
         model.compile(keras.optimizers.Adam(rate, beta_2=0.99))
         return model, arguments
     generator = nets.subpixel_generator(**arguments)
-    discriminator = nets.subpixel_discriminator(arguments["image_shape"], arguments["width"])
-    model = gan.GAN(generator, discriminator, **recipe.training)
+    training = dict(recipe.training)
+    minibatch_std = training.pop("minibatch_std", False)
+    discriminator = nets.subpixel_discriminator(arguments["image_shape"], arguments["width"], minibatch_std)
+    model = gan.GAN(generator, discriminator, **training)
     # Without momentum: with β₁ = 0.5 and a weak penalty all faces shared one background, which changed in turns.
     model.compile(*(keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.99) for _ in range(2)))
     return model, arguments
