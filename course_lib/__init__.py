@@ -12,6 +12,7 @@ _MODULES = (
     "runtime",
     "images",
     "data",
+    "conditions",
     "divergences",
     "transport",
     "losses",

@@ -19,6 +19,7 @@ ORDER = [
     "runtime",
     "images",
     "data",
+    "conditions",
     "divergences",
     "transport",
     "losses",
