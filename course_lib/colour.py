@@ -206,6 +206,20 @@ def hinted_pairs(lightness, colour, mean=3.0, size=3):
     return make
 
 
+def colorize(network, lightness, hints=None, levels=None, bins=None, temperature=0.38):
+    """Return what a network makes of lightness (N, H, W, 1), as images uint8 (N, H, W, 3) of just that lightness.
+
+    ``network``: (N, H, W, 1) or, with hint planes ``hints`` (N, H, W, 3), (N, H, W, 4) -> colour (N, h, w, 2), or with
+    ``bins`` logits (N, h, w, Q), of which the annealed mean at ``temperature`` is taken. With ``levels`` the network is
+    shown posterised lightness; the picture keeps the whole of it.
+    """
+    x = lightness if levels is None else posterise(lightness, levels)
+    if hints is not None:
+        x = np.concatenate([x, hints], axis=-1)
+    made = np.asarray(network(np.asarray(x, np.float32)))
+    return join_lab(lightness, made if bins is None else bins.decode(made, temperature))
+
+
 # --- Damage to undo --------------------------------------------------------------------------
 
 

@@ -6,10 +6,12 @@ ipywidgets 7.7.1 has are used, because Colab ships that version.
 """
 
 from course_lib.explore.base import Control, Explorer
+from course_lib.explore.comparer import Comparer
 from course_lib.explore.divergence_lab import DivergenceLab
 from course_lib.explore.doctor_panel import DoctorPanel
 from course_lib.explore.elbo_lab import ElboLab
 from course_lib.explore.gan_lab import GanLab
+from course_lib.explore.hint_painter import HintPainter
 from course_lib.explore.latent_explorer import LatentExplorer
 from course_lib.explore.latent_pair import LatentPair
 from course_lib.explore.maps import BetaDial, LatentMap
@@ -18,12 +20,14 @@ from course_lib.explore.transport_lab import TransportLab
 
 __all__ = [
     "BetaDial",
+    "Comparer",
     "Control",
     "DivergenceLab",
     "DoctorPanel",
     "ElboLab",
     "Explorer",
     "GanLab",
+    "HintPainter",
     "LatentExplorer",
     "LatentMap",
     "LatentPair",

@@ -1,5 +1,6 @@
 """What all explorers share: named controls with checked values, a compiled decoder, and the way to the screen."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from course_lib import images as _images
 from course_lib import plots
 from course_lib._validate import choice, integer, number, refuse
 
+_TEXTS = {"text": (r".{0,1000}", "one line of at most 1000 characters"), "colour": ("#[0-9a-fA-F]{6}", "'#rrggbb'")}
+
 
 @dataclass(frozen=True)
 class Control:
@@ -18,6 +21,7 @@ class Control:
 
     ``options`` makes it a dial over these texts whose value is an index; ``typed`` a field for a whole number;
     ``play`` adds a button that runs through the values. Controls of one ``group`` stand under its heading.
+    ``kind`` "text" makes it a line of text, "colour" a colour picker; their values are strings, "#rrggbb" for a colour.
     """
 
     name: str
@@ -30,9 +34,14 @@ class Control:
     options: tuple = ()
     typed: bool = False
     play: bool = False
+    kind: str = ""
 
     def check(self, value):
-        """Return ``value`` as this control's number, or raise ``ValueError`` naming the control."""
+        """Return ``value`` as this control's number or text, or raise ``ValueError`` naming the control."""
+        if self.kind:
+            form, expected = _TEXTS[self.kind]
+            fits = isinstance(value, str) and re.fullmatch(form, value)
+            return value if fits else refuse(self.name, expected, repr(value)[:80])
         if self.options:
             return choice(self.name, integer(self.name, value, 0), range(len(self.options)))
         number(self.name, value, self.minimum, self.maximum)

@@ -47,8 +47,14 @@ class View:
     def refresh(self, note=""):
         """Draw the picture and write the text for the present values."""
         values = self.values()
-        self.image.value = self.explorer.png(**values)
-        text = html.escape(" ".join([self.explorer.text(**values), note]).strip())
+        try:
+            self.image.value = self.explorer.png(**values)
+            text = " ".join([self.explorer.text(**values), note]).strip()
+        except ValueError as error:  # a line of text that the explorer cannot read: say so, keep the picture
+            if not any(control.kind for control in self.explorer.controls):
+                raise
+            text = str(error)
+        text = html.escape(text)
         self.text.value = f'<div role="status" aria-live="polite" style="line-height:1.4">{text}</div>'
 
     @contextmanager
@@ -95,7 +101,10 @@ class View:
             "layout": widgets.Layout(width="380px"),
         }
         limits = {"min": control.minimum, "max": control.maximum, "step": control.step}
-        if control.options:
+        if control.kind:
+            # Text is read when it is complete: a half-written line would be refused at every key.
+            widget = widgets.ColorPicker(**common) if control.kind == "colour" else _line_of_text(common)
+        elif control.options:
             pairs = [(text, k) for k, text in enumerate(control.options)]
             # A slider's read-out has room for a number; longer texts are cut off there.
             kind = widgets.SelectionSlider if max(map(len, control.options)) <= READ_OUT else widgets.Dropdown
@@ -132,6 +141,10 @@ class View:
         play = widgets.Play(**limits, value=control.value, interval=150)
         widgets.jslink((play, "value"), (widget, "value"))
         return widgets.HBox([widget, play], layout=widgets.Layout(flex_flow="row wrap"))
+
+
+def _line_of_text(common):
+    return widgets.Text(**common, continuous_update=False)
 
 
 def _free_path(stem, suffix):
