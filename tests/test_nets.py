@@ -3,8 +3,10 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from course_lib import nets
+from course_lib._layers import MinibatchStd
 
 SHAPES = [(28, 28, 1), (64, 64, 3), (16, 24, 3)]
 
@@ -31,6 +33,34 @@ def test_discriminator_gives_logits_and_treats_examples_independently(builder):
     assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in network.layers)
     x = np.random.default_rng(0).normal(size=(4, 16, 16, 1)).astype(np.float32)
     np.testing.assert_allclose(network(x, training=True)[:1], network(x[:1], training=True), atol=1e-5)
+
+
+def test_minibatch_deviation_is_one_number_for_the_batch():
+    x = np.random.default_rng(0).normal(size=(5, 3, 2, 4)).astype(np.float32)
+    y = MinibatchStd()(x).numpy()
+    np.testing.assert_array_equal(y[..., :4], x)
+    np.testing.assert_allclose(y[..., 4], np.full((5, 3, 2), x.std(axis=0).mean()), rtol=1e-5)
+    shuffled = MinibatchStd()(x[[3, 1, 4, 0, 2]]).numpy()
+    np.testing.assert_allclose(shuffled[..., 4], y[..., 4], rtol=1e-6)
+
+
+def test_minibatch_deviation_of_equal_images_is_zero_with_a_finite_gradient():
+    x = tf.ones((1, 2, 2, 3))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = MinibatchStd()(x)
+    assert np.abs(y[..., 3]).max() < 1e-3
+    assert np.isfinite(tape.gradient(y, x)).all()
+
+
+def test_discriminator_with_minibatch_deviation_sees_its_batch_and_survives_saving(tmp_path):
+    keras.utils.set_random_seed(0)
+    network = nets.subpixel_discriminator((16, 16, 1), 4, minibatch_std=True)
+    x = np.random.default_rng(0).normal(size=(4, 16, 16, 1)).astype(np.float32)
+    varied, copies = network(x)[0], network(np.repeat(x[:1], 4, axis=0))[0]
+    assert abs(float(varied[0] - copies[0])) > 1e-3
+    network.save(tmp_path / "network.keras")
+    np.testing.assert_allclose(keras.models.load_model(tmp_path / "network.keras")(x), network(x), atol=1e-6)
 
 
 def test_transposed_convolutions_have_even_overlap():
