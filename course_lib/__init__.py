@@ -28,6 +28,8 @@ _MODULES = (
     "restoration",
     "latent",
     "provenance",
+    "gallery",
+    "interpret",
     "callbacks",
     "plots",
     "explore",

@@ -145,7 +145,7 @@ def png_bytes(image, record, scale=1, key=None):
     text.add_itxt(_NAME, json.dumps(record, ensure_ascii=False))
     buffer = io.BytesIO()
     picture = Image.open(io.BytesIO(_images.png_bytes(marked)))
-    picture.save(buffer, "PNG", pnginfo=text, optimize=True)
+    picture.save(buffer, "PNG", pnginfo=text)
     return buffer.getvalue()
 
 

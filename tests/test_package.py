@@ -35,6 +35,8 @@ ORDER = [
     "restoration",
     "latent",
     "provenance",
+    "gallery",
+    "interpret",
     "plots",
     "callbacks",
     "explore",
