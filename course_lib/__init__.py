@@ -27,6 +27,8 @@ _MODULES = (
     "metrics",
     "restoration",
     "latent",
+    "editing",
+    "style",
     "provenance",
     "gallery",
     "interpret",

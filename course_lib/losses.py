@@ -232,19 +232,29 @@ def _squared_input_gradient(critic, x):
 
 
 def gram(features):
-    """Return the Gram matrix of each feature map: (N, H, W, C) -> (N, C, C), divided by H·W.
+    """Return the Gram matrix of each feature map: (N, H, W, C) -> (N, C, C), divided by H·W, at least float32.
 
     Gatys et al. 2015, https://arxiv.org/abs/1508.06576, eq. 3, made independent of the image's size.
-    Raises ``ValueError`` unless ``features`` has four axes.
+    Raises ``ValueError`` unless ``features`` is floating-point with four axes.
     """
     features = tf.convert_to_tensor(features)
     check_shape("features", features, ("N", "H", "W", "C"))
+    if not features.dtype.is_floating:
+        refuse("features", "floating-point values", features.dtype.name)
+    if features.dtype.size < 4:  # a sum over all positions overflows float16
+        features = tf.cast(features, tf.float32)
     positions = tf.cast(tf.shape(features)[1] * tf.shape(features)[2], features.dtype)
     return tf.einsum("nhwc,nhwd->ncd", features, features) / positions
 
 
 def style_loss(features, style_features):
-    """Return the mean squared difference of two Gram matrices, (N,H,W,C) and (N,H',W',C) -> scalar."""
+    """Return the mean squared difference of two Gram matrices, (N,H,W,C) and (N,H',W',C) -> scalar.
+
+    The squared MMD of the two sets of positions with the kernel (x·y)², over C² (Li et al. 2017,
+    https://arxiv.org/abs/1701.01036); for equal sizes 4 times the layer loss 1/(4 C² (HW)²) Σ of Gatys et al., eq. 4.
+    Raises ``ValueError`` for different numbers of channels.
+    """
+    check_shape("style_features", style_features, ("N", "H", "W", features.shape[-1]))
     return tf.reduce_mean(tf.square(gram(features) - gram(style_features)))
 
 

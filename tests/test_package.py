@@ -34,6 +34,8 @@ ORDER = [
     "metrics",
     "restoration",
     "latent",
+    "editing",
+    "style",
     "provenance",
     "gallery",
     "interpret",
