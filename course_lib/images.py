@@ -133,13 +133,16 @@ def enlarge(images, factor, method="bicubic"):
     """Return images uint8 ``(N, H, W, C)`` as ``(N, factor·H, factor·W, C)`` by a method of ``ENLARGERS``.
 
     They use 1, 2 × 2, 4 × 4 or 6 × 6 pixels for each new one; bicubic and Lanczos overshoot at edges and are clipped.
+    Computed in float32 and rounded once: Pillow rounds bytes after each axis, which costs a sharp picture 0.1 dB.
     """
     images, factor = images_uint8("images", images), integer("factor", factor, 1)
     kind = ENLARGERS[choice("method", method, ENLARGERS)]
     n, height, width, channels = images.shape
+    planes = np.moveaxis(images, -1, 1).reshape(-1, height, width).astype(np.float32)
     shape = (factor * width, factor * height)
-    enlarged = [np.asarray(_pillow(image).resize(shape, kind)) for image in images]
-    return np.array(enlarged, np.uint8).reshape(n, shape[1], shape[0], channels)
+    enlarged = np.array([np.asarray(Image.fromarray(plane).resize(shape, kind)) for plane in planes], np.float32)
+    enlarged = np.rint(enlarged).clip(0, 255).astype(np.uint8).reshape(n, channels, shape[1], shape[0])
+    return np.moveaxis(enlarged, 1, -1)
 
 
 def crop_to_multiple(images, factor):

@@ -23,7 +23,11 @@ BUILDERS = {
     "classifier": nets.classifier,
     "dcgan_generator": nets.dcgan_generator,
     "flow": _flow,
+    "free_unet": nets.free_unet,
     "lite0": nets.lite0,
+    "residual_upscaler": nets.residual_upscaler,
+    "style_decoder": nets.style_decoder,
+    "style_features": nets.style_features,
     "subpixel_generator": nets.subpixel_generator,
     "vae": _vae,
 }

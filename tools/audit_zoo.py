@@ -176,7 +176,7 @@ def _names(recipe):
 
 def main():
     """Read the command line and run."""
-    generators = [name for name, recipe in zoo_recipes.RECIPES.items() if recipe.kind != "classifier"]
+    generators = [name for name, recipe in zoo_recipes.RECIPES.items() if recipe.kind in ("vae", "gan", "flow")]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="+", choices=generators, metavar="NAME", help=" or ".join(generators))
     for name in parser.parse_args().names:

@@ -13,12 +13,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+import paired_recipes
+import style_recipes
 from audit_zoo import audit
 from few_steps import few_steps
 from recording import machine
-from zoo_recipes import RECIPES, RUNS, SAMPLES, load, reference, sample
+from zoo_recipes import PAIRED, RECIPES, RUNS, SAMPLES, STYLED, load, reference, sample
 
-from course_lib import diffusion, gan, images, metrics, nets, runtime, zoo
+from course_lib import diffusion, gan, images, metrics, nets, runtime, translation, zoo
 
 # --- Models ----------------------------------------------------------------------------------
 
@@ -59,10 +61,21 @@ def published(model):
     """Return the part of a trained model that the zoo keeps."""
     if isinstance(model, diffusion.FlowMatching):
         return diffusion.FlowMatching(model.network_ema, model.times, ema=None, steps=model.steps)
+    if isinstance(model, translation.Translator):
+        return model.network
     return model.generator_ema if isinstance(model, gan.GAN) else model
 
 
-BUILDER_OF = {"classifier": "classifier", "vae": "vae", "gan": "subpixel_generator", "flow": "flow"}
+BUILDER_OF = {
+    "classifier": "classifier",
+    "vae": "vae",
+    "gan": "subpixel_generator",
+    "flow": "flow",
+    "upscaler": "residual_upscaler",
+    "colorizer": "free_unet",
+    "style-features": "style_features",
+    "style-decoder": "style_decoder",
+}
 
 
 # --- Training --------------------------------------------------------------------------------
@@ -95,21 +108,30 @@ def train(name, seed=0):
     report = runtime.setup(seed, precision=recipe.precision)
     folder = RUNS / name
     folder.mkdir(parents=True, exist_ok=True)
-    x, labels = load(recipe, "train")
-    model, arguments = build(recipe)
+    if recipe.kind in PAIRED:
+        x, labels = paired_recipes.batches(recipe, seed), {}
+        n, steps = x.n, recipe.epochs * len(x)
+        model, arguments = paired_recipes.build(recipe, steps), recipe.arguments
+    else:
+        x, labels = style_recipes.examples(recipe) if recipe.kind in STYLED else load(recipe, "train")
+        n, steps = len(x), recipe.epochs * -(-len(x) // recipe.batch_size)
+        styled = recipe.kind in STYLED
+        model, arguments = (style_recipes.build(recipe, steps, seed), recipe.arguments) if styled else build(recipe)
     progress = Progress(folder)
     # The backup is not deleted at the end, so that more epochs can be added to the recipe and trained on.
     backup = keras.callbacks.BackupAndRestore(str(folder / "backup"), delete_checkpoint=False)
-    fit = {"batch_size": recipe.batch_size, "epochs": recipe.epochs, "callbacks": [backup, progress], "verbose": 2}
-    model.fit(x, labels, **fit) if recipe.kind == "classifier" else model.fit(x, **fit)
+    fit = {"epochs": recipe.epochs, "callbacks": [backup, progress], "verbose": 2}
+    if recipe.kind not in PAIRED:
+        fit["batch_size"] = recipe.batch_size
+    model.fit(x, labels, **fit) if recipe.kind in ("classifier", *STYLED) else model.fit(x, **fit)
     facts = {
         "what": recipe.what,
         "builder": BUILDER_OF[recipe.kind],
         "arguments": arguments,
-        "data": f"{recipe.data}, {len(x):,} training images",
+        "data": f"{recipe.data}, {n:,} training images",
         "training": {
             "epochs": recipe.epochs,
-            "steps": recipe.epochs * -(-len(x) // recipe.batch_size),
+            "steps": steps,
             "batch_size": recipe.batch_size,
             "learning_rate": recipe.learning_rate,
             "precision": recipe.precision,
@@ -120,7 +142,7 @@ def train(name, seed=0):
         **machine(report, f"{report.cores} of"),
         "licence": "Apache-2.0 (weights); for the training data see DATA.md",
     }
-    zoo.save(name, published(model), facts)
+    zoo.save(name, style_recipes.published(model) if recipe.kind in STYLED else published(model), facts)
 
 
 # --- Measuring -------------------------------------------------------------------------------
@@ -132,6 +154,10 @@ def evaluate(name):
     model = zoo.load(name)
     if recipe.kind == "classifier":
         measured = {"metrics": accuracy(model, recipe)}
+    elif recipe.kind in STYLED:
+        measured = {"metrics": style_recipes.measure(model, recipe)}
+    elif recipe.kind in PAIRED:
+        measured = {"metrics": paired_recipes.measure(model, recipe)}
     else:
         measured = {"metrics": distances(model, recipe), "audit": audit(model, recipe, RUNS / name)}
     if recipe.kind == "flow":

@@ -17,14 +17,14 @@ class Recipe:
     """What is trained, on what, and for how long; everything here goes into the card."""
 
     what: str
-    kind: str  # "classifier", "vae", "gan" or "flow"
-    data: str  # "fashion" or "faces"
+    kind: str  # "classifier", "vae", "gan", "flow", "upscaler" or "colorizer"
+    data: str  # "fashion", "faces" or "photos"
     epochs: int
     arguments: dict  # of the builder
     batch_size: int = 64
     learning_rate: float = 2e-4
     precision: str = "float32"
-    training: dict = field(default_factory=dict)  # of the GAN, VAE or flow
+    training: dict = field(default_factory=dict)  # of the GAN, VAE, flow or upscaler
 
 
 RECIPES = {
@@ -105,7 +105,67 @@ RECIPES = {
             "minibatch_std": True,
         },
     ),
+    "photos-sr-x2": Recipe(
+        what="Super-resolver of photographs, twice the size, trained with L1 on their patches",
+        kind="upscaler",
+        data="photos",
+        epochs=120,
+        batch_size=16,
+        learning_rate=1e-3,
+        arguments={"factor": 2, "width": 32, "blocks": 4},
+        training={"loss": "l1"},
+    ),
+    "photos-sr-x4": Recipe(
+        what="Super-resolver of photographs, four times the size, trained with L1 on their patches",
+        kind="upscaler",
+        data="photos",
+        epochs=120,
+        batch_size=16,
+        learning_rate=1e-3,
+        arguments={"factor": 4, "width": 32, "blocks": 6},
+        training={"loss": "l1"},
+    ),
+    "faces-sr": Recipe(
+        what="Super-resolver of faces from 64 to 128 pixels, trained with L1 on the same faces drawn at both sizes",
+        kind="upscaler",
+        data="faces",
+        epochs=12,
+        batch_size=8,
+        learning_rate=1e-3,
+        arguments={"factor": 2, "width": 24, "blocks": 3},
+        training={"loss": "l1"},
+    ),
+    "faces-colorizer": Recipe(
+        what="Colorizer of faces from 8 levels of lightness and colour hints: logits of 261 bins of the ab plane",
+        kind="colorizer",
+        data="faces",
+        epochs=30,
+        batch_size=16,
+        learning_rate=1e-3,
+        arguments={"in_channels": 4, "out_channels": 261, "width": 16, "depth": 4, "stride": 2},
+    ),
+    "style-features": Recipe(
+        what="Feature network of style transfer, trained to tell from which of 30 pictures a patch was cut",
+        kind="style-features",
+        data="photos and paintings",
+        epochs=32,
+        batch_size=32,
+        learning_rate=1e-3,
+        arguments={"width": 32},
+    ),
+    "style-decoder": Recipe(
+        what="Decoder of the style features that turns maps changed by AdaIN into pictures",
+        kind="style-decoder",
+        data="photos and paintings",
+        epochs=9,
+        batch_size=8,
+        learning_rate=1e-3,
+        arguments={"width": 32},
+        training={"style_weight": 10.0},
+    ),
 }
+PAIRED = ("upscaler", "colorizer")  # kinds trained on pairs, see paired_recipes
+STYLED = ("style-features", "style-decoder")  # the networks of style transfer, see style_recipes
 
 
 # --- Data ------------------------------------------------------------------------------------
