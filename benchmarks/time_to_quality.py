@@ -40,13 +40,24 @@ SHAPES = {"fashion": (28, 28, 1), "faces": (64, 64, 3)}
 
 # --- The course's own recipe: everything that differs between the data sets is in this dictionary ---------------
 
-_OURS = {
-    "adam": {"learning_rate": 1e-3, "beta_1": 0.0, "beta_2": 0.99},
-    "gan": {"loss": "relativistic", "penalty": "r1_r2", "penalty_weight": 0.5, "penalty_every": 4, "ema": 0.998},
-}
+_GAN = {"loss": "relativistic", "penalty": "r1_r2", "penalty_every": 4, "ema": 0.998}
+_ADAM = {"beta_1": 0.0, "beta_2": 0.99}
 OURS = {
-    "fashion": _OURS | {"batch_size": 32, "latent_dim": 64, "width": 32},
-    "faces": _OURS | {"batch_size": 16, "latent_dim": 100, "width": 32},
+    "fashion": {
+        "batch_size": 32,
+        "latent_dim": 64,
+        "width": 32,
+        "adam": _ADAM | {"learning_rate": 2e-3},
+        "gan": _GAN | {"penalty_weight": 0.5},
+    },
+    # Half the rate and twice the penalty: at 1e-3 and 0.5 the losses of longer runs on faces spiked.
+    "faces": {
+        "batch_size": 16,
+        "latent_dim": 100,
+        "width": 32,
+        "adam": _ADAM | {"learning_rate": 7e-4},
+        "gan": _GAN | {"penalty_weight": 1.0},
+    },
 }
 
 
