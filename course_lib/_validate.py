@@ -85,6 +85,14 @@ def number(argument, value, minimum=-np.inf, maximum=np.inf, open_minimum=False)
     return float(value)
 
 
+def check_condition(argument, value, dimension, count=None):
+    """Return conditions as float32 (N, ``dimension``), or refuse them; ``count`` images go with them."""
+    if value is None or isinstance(value, dict):
+        received = "nothing" if value is None else "a dictionary"
+        refuse(argument, f"conditions (N, {dimension})", received, "Encode labels with conditions.Conditions.encode.")
+    return array(argument, value, (count or "N", dimension), np.float32)
+
+
 def choice(argument, value, options):
     """Return ``value`` if it is one of ``options``, or refuse it and list them."""
     if value not in options:

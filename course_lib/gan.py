@@ -4,8 +4,8 @@ import keras
 import tensorflow as tf
 
 from course_lib import losses
-from course_lib._training import guarded_fit, per_replica
-from course_lib._validate import choice, integer, number, refuse
+from course_lib._training import follow_average, guarded_fit, per_replica
+from course_lib._validate import check_condition, choice, integer, number, refuse
 
 PENALTIES = {
     "r1": lambda critic, real, fake, seed: losses.r1_penalty(critic, real),
@@ -29,6 +29,8 @@ class GAN(keras.Model):
     off. The ``discriminator_steps`` of one ``train_step`` share its real batch and draw new z.
     Raises ``ValueError`` for unknown names, values out of range or networks that do not fit.
     """
+
+    _inputs = 1  # of each network
 
     def __init__(
         self,
@@ -57,7 +59,7 @@ class GAN(keras.Model):
             "discriminator_steps": discriminator_steps,
             "seed": seed,
         }
-        _require_fit(generator, discriminator)
+        _require_fit(generator, discriminator, self._inputs)
         self.generator = generator
         self.discriminator = discriminator
         self.gan_loss = losses.GAN_LOSSES[loss] if isinstance(loss, str) else loss
@@ -68,7 +70,7 @@ class GAN(keras.Model):
         self.discriminator_steps = integer("discriminator_steps", discriminator_steps, 1)
         self.ema = None if ema is None else number("ema", ema, 0, 1)
         self.noise = keras.random.SeedGenerator(seed)
-        self.latent_dim = generator.input_shape[-1]
+        self.latent_dim = generator.inputs[0].shape[-1]
         self.step_count = self.add_weight(shape=(), dtype="int64", initializer="zeros", trainable=False, name="step")
         self.generator_ema = None
         if ema is not None:
@@ -112,23 +114,23 @@ class GAN(keras.Model):
         """
         return guarded_fit(super().fit, self, x, callbacks, **kwargs)
 
-    def train_step(self, real):
+    def train_step(self, real, *condition):
         """Move D ``discriminator_steps`` times, then G once, then the average of G; return the epoch's means."""
         for _ in range(self.discriminator_steps):
-            self.discriminator_step(real)
-        self.generator_step(real)
+            self.discriminator_step(real, *condition)
+        self.generator_step(real, *condition)
         self.step_count.assign_add(1)
         self._update_average()
         return {name: tracker.result() for name, tracker in self.trackers.items()}
 
-    def discriminator_step(self, real):
+    def discriminator_step(self, real, *condition):
         """Take one step of D alone on real images and new fakes; return its loss."""
-        fake = self.generator(self._latent(real), training=True)
+        fake = self._fakes(real, *condition)
         with tf.GradientTape() as tape:
-            real_logits = self._logits(real)
-            fake_logits = self._logits(fake)
+            real_logits = self._logits(real, *condition)
+            fake_logits = self._logits(fake, *condition)
             loss = self.gan_loss.discriminator(real_logits, fake_logits)
-            total = loss + self._lazy_penalty(real, fake)
+            total = loss + self._lazy_penalty(real, fake, *condition)
             scaled = self.discriminator_optimizer.scale_loss(per_replica(total))
         weights = self.discriminator.trainable_variables
         self.discriminator_optimizer.apply(tape.gradient(scaled, weights), weights)
@@ -137,12 +139,12 @@ class GAN(keras.Model):
         self.trackers["fake_logit"].update_state(fake_logits)
         return loss
 
-    def generator_step(self, real):
+    def generator_step(self, real, *condition):
         """Take one step of G alone; ``real`` serves the losses that compare logits. Return its loss."""
         with tf.GradientTape() as tape:
-            fake_logits = self._logits(self.generator(self._latent(real), training=True))
+            fake_logits = self._logits(self._fakes(real, *condition), *condition)
             # In a graph D(real) is computed only for a loss that uses it: TensorFlow prunes the rest.
-            loss = self.gan_loss.generator(self._logits(real), fake_logits)
+            loss = self.gan_loss.generator(self._logits(real, *condition), fake_logits)
             scaled = self.generator_optimizer.scale_loss(per_replica(loss))
         weights = self.generator.trainable_variables
         self.generator_optimizer.apply(tape.gradient(scaled, weights), weights)
@@ -152,17 +154,24 @@ class GAN(keras.Model):
     def _latent(self, real):
         return keras.random.normal((tf.shape(real)[0], self.latent_dim), seed=self.noise)
 
-    def _logits(self, images):
-        # Losses are computed in float32 whatever the precision policy.
-        return tf.cast(self.discriminator(images, training=True), "float32")
+    def _fakes(self, real, *condition):
+        """Return as many new fakes as there are real images; of a conditional GAN, with the same conditions."""
+        return self.generator(_together(self._latent(real), condition), training=True)
 
-    def _lazy_penalty(self, real, fake):
+    def _logits(self, images, *condition):
+        # Losses are computed in float32 whatever the precision policy.
+        return tf.cast(self.discriminator(_together(images, condition), training=True), "float32")
+
+    def _lazy_penalty(self, real, fake, *condition):
         """The weighted penalty on every ``penalty_every``-th step, that many times as strong; 0 on the others."""
         if self.penalty is None:
             return 0.0
 
+        def critic(images):
+            return self._logits(images, *condition)
+
         def penalty():
-            return self.penalty(self._logits, tf.cast(real, "float32"), tf.cast(fake, "float32"), self.noise)
+            return self.penalty(critic, tf.cast(real, "float32"), tf.cast(fake, "float32"), self.noise)
 
         if self.penalty_every == 1:
             due, value = True, penalty()
@@ -174,15 +183,8 @@ class GAN(keras.Model):
 
     def _update_average(self):
         """Move the averaged weights towards the generator's by 1 − decay."""
-        if self.generator_ema is None:
-            return
-        t = tf.cast(self.step_count, "float32")
-        # A fixed decay would remember the random start for thousands of steps; this one grows into it.
-        decay = tf.minimum(self.ema, (1 + t) / (10 + t))
-        # All variables, so that BatchNorm's moving statistics belong to the averaged weights.
-        for average, value in zip(self.generator_ema.variables, self.generator.variables, strict=True):
-            if average.dtype.startswith("float"):
-                average.assign(decay * average + (1 - decay) * value)
+        if self.generator_ema is not None:
+            follow_average(self.generator_ema, self.generator, self.ema, self.step_count)
 
     # --- Saving ----------------------------------------------------------------------------------
 
@@ -210,13 +212,69 @@ class GAN(keras.Model):
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
 
-def _require_fit(generator, discriminator):
-    """Refuse networks whose shapes do not form a game."""
-    made, judged = generator.output_shape[1:], discriminator.input_shape[1:]
-    if len(generator.input_shape) != 2:
-        refuse("generator", "a model of z with shape (N, d)", f"an input of shape {generator.input_shape}")
+@keras.saving.register_keras_serializable("course_lib")
+class ConditionalGAN(GAN):
+    """A GAN that draws what it is told: generator [z, c] -> images, discriminator [x, c] -> logits (N, 1).
+
+    A condition c (N, k) comes with every real image, and its fake is made with the same c, so that a loss that compares
+    pairs of logits compares pictures of one kind. Penalties take gradients with respect to images alone. All arguments
+    are those of ``GAN`` (Mirza & Osindero 2014, https://arxiv.org/abs/1411.1784).
+    """
+
+    _inputs = 2
+
+    @property
+    def condition_dim(self):
+        """The length k of a condition."""
+        return self.generator.inputs[1].shape[-1]
+
+    def call(self, inputs, training=False):
+        """Return images (N, H, W, C) in [-1, 1] for [z (N, d), c (N, k)], from the generator being trained."""
+        return self.generator(inputs, training=training)
+
+    def sample(self, c, seed=None, ema=True):
+        """Return an image in [-1, 1] for each condition of ``c`` (N, k), from z ~ N(0, I) and the averaged generator.
+
+        Raises ``ValueError`` for conditions of another length, or with NaN or infinite entries.
+        """
+        c = tf.constant(check_condition("c", c, self.condition_dim))  # Keras refuses lists of tensors and arrays mixed
+        generator = self.generator_ema if ema and self.generator_ema is not None else self.generator
+        z = keras.random.normal((c.shape[0], self.latent_dim), seed=seed)
+        return generator([z, c], training=False)
+
+    def fit(self, x, c=None, callbacks=None, **kwargs):
+        """Train on images in [-1, 1] with their conditions ``c`` (N, k), or on a dataset of pairs (images, conditions).
+
+        See ``GAN.fit`` for the errors; ``ValueError`` also for conditions that do not fit the images or networks.
+        """
+        if not isinstance(x, tf.data.Dataset):
+            kwargs["y"] = check_condition("c", c, self.condition_dim, len(x))
+        return super().fit(x, callbacks, **kwargs)
+
+    def train_step(self, pair):
+        """Take a step of ``GAN`` on a pair (images, conditions)."""
+        real, condition = pair
+        return super().train_step(real, tf.cast(condition, "float32"))
+
+
+def _together(first, condition):
+    """Return the input of a network: ``first`` alone, or with the condition beside it."""
+    return [first, *condition] if condition else first
+
+
+def _require_fit(generator, discriminator, inputs):
+    """Refuse networks whose shapes do not form a game; ``inputs`` is 2 where both take a condition."""
+    told = ", and conditions (N, k)" if inputs == 2 else ""
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        if len(network.inputs) != inputs:
+            refuse(name, f"a model of {inputs} input{'s' * (inputs - 1)}", f"{len(network.inputs)} inputs")
+    made, judged = generator.output_shape[1:], tuple(discriminator.inputs[0].shape[1:])
+    if len(generator.inputs[0].shape) != 2:
+        refuse("generator", f"a model of z with shape (N, d){told}", f"an input of shape {generator.input_shape}")
     if made != judged:
-        refuse("discriminator", f"a model of the generator's images {made}", f"a model of {judged}")
+        refuse("discriminator", f"a model of the generator's images {made}{told}", f"a model of {judged}")
+    if [x.shape[1:] for x in generator.inputs[1:]] != [x.shape[1:] for x in discriminator.inputs[1:]]:
+        refuse("discriminator", "conditions of the generator's length", f"an input of {discriminator.inputs[1].shape}")
     if discriminator.output_shape[1:] not in ((), (1,)):
         refuse("discriminator", "logits of shape (N, 1)", f"an output of shape {discriminator.output_shape}")
     if getattr(discriminator.layers[-1], "activation", None) is keras.activations.sigmoid:

@@ -9,13 +9,21 @@ needs examples that do not depend on each other. Last layers compute in float32 
 import keras
 from keras import layers
 
-from course_lib._layers import DepthToSpace, MinibatchStd, SpaceToDepth, SpectralNorm
+from course_lib._conditional import conditional_decoder as conditional_decoder
+from course_lib._conditional import conditional_encoder as conditional_encoder
+from course_lib._conditional import conditional_generator as conditional_generator
+from course_lib._conditional import projection_discriminator as projection_discriminator
+from course_lib._layers import DepthToSpace, SpectralNorm
+from course_lib._layers import SpaceToDepth as SpaceToDepth
+from course_lib._net_parts import SLOPE, activated, doubled, feature_map, halved, mean_and_logvar, subpixel_gathered
+from course_lib._net_parts import image_shape as _image_shape
+from course_lib._net_parts import widths as _widths
 from course_lib._restorers import free_unet as free_unet
 from course_lib._restorers import residual_upscaler as residual_upscaler
+from course_lib._style_nets import style_decoder as style_decoder
+from course_lib._style_nets import style_features as style_features
 from course_lib._time_nets import time_unet as time_unet
-from course_lib._validate import integer, refuse
-
-SLOPE = 0.2  # of LeakyReLU, as in DCGAN (Radford et al. 2015); Keras's own default is 0.3
+from course_lib._validate import integer
 
 
 def conv_encoder(image_shape, latent_dim, width=32):
@@ -23,15 +31,8 @@ def conv_encoder(image_shape, latent_dim, width=32):
 
     Raises ``ValueError`` unless height and width are divisible by 4.
     """
-    x = image = keras.Input(_image_shape(image_shape))
-    for filters in _widths(image_shape, width):
-        x = layers.Conv2D(filters, 4, strides=2, padding="same")(x)
-        x = layers.LeakyReLU(SLOPE)(x)
-    x = layers.Flatten()(x)
-    x = layers.LeakyReLU(SLOPE)(layers.Dense(8 * width)(x))
-    mean = layers.Dense(latent_dim, dtype="float32", name="mean")(x)
-    logvar = layers.Dense(latent_dim, dtype="float32", name="logvar")(x)
-    return keras.Model(image, [mean, logvar], name="encoder")
+    image = keras.Input(_image_shape(image_shape))
+    return keras.Model(image, mean_and_logvar(halved(image, image_shape, width), latent_dim, width), name="encoder")
 
 
 def conv_decoder(image_shape, latent_dim, width=32):
@@ -39,15 +40,8 @@ def conv_decoder(image_shape, latent_dim, width=32):
 
     Raises ``ValueError`` unless height and width are divisible by 4.
     """
-    widths = _widths(image_shape, width)
     z = keras.Input((latent_dim,))
-    x = layers.LeakyReLU(SLOPE)(layers.Dense(8 * width)(z))
-    x = _to_feature_map(x, image_shape, widths)
-    for filters in reversed(widths):
-        x = layers.Conv2DTranspose(filters, 4, strides=2, padding="same")(x)
-        x = layers.LeakyReLU(SLOPE)(x)
-    x = layers.Conv2D(image_shape[-1], 3, padding="same", dtype="float32", name="pixels")(x)
-    return keras.Model(z, x, name="decoder")
+    return keras.Model(z, doubled(z, image_shape, width), name="decoder")
 
 
 def dcgan_generator(image_shape, latent_dim, width=32):
@@ -58,7 +52,7 @@ def dcgan_generator(image_shape, latent_dim, width=32):
     """
     widths = _widths(image_shape, width)
     z = keras.Input((latent_dim,))
-    x = _to_feature_map(z, image_shape, widths, use_bias=False)
+    x = feature_map(z, image_shape, widths, use_bias=False)
     x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
     for filters in reversed(widths):
         x = layers.Conv2DTranspose(filters, 4, strides=2, padding="same", use_bias=False)(x)
@@ -93,10 +87,10 @@ def subpixel_generator(image_shape, latent_dim, width=32):
     """
     widths = _widths(image_shape, width)
     z = keras.Input((latent_dim,))
-    x = _activated(_to_feature_map(z, image_shape, widths, use_bias=False))
+    x = activated(feature_map(z, image_shape, widths, use_bias=False))
     for filters in reversed(widths[:-1]):
-        x = _activated(layers.Conv2DTranspose(filters, 4, strides=2, padding="same", use_bias=False)(x))
-    x = _activated(layers.Conv2D(widths[0], 3, padding="same", use_bias=False)(x))
+        x = activated(layers.Conv2DTranspose(filters, 4, strides=2, padding="same", use_bias=False)(x))
+    x = activated(layers.Conv2D(widths[0], 3, padding="same", use_bias=False)(x))
     x = layers.Conv2D(4 * image_shape[-1], 3, padding="same", activation="tanh", dtype="float32", name="subpixels")(x)
     return keras.Model(z, DepthToSpace(2, dtype="float32", name="pixels")(x), name="generator")
 
@@ -108,15 +102,9 @@ def subpixel_discriminator(image_shape, width=32, minibatch_std=False):
     how much the batch varies, see ``MinibatchStd``; a logit then depends on the other images of its batch.
     Raises ``ValueError`` unless height and width are divisible by 4.
     """
-    widths = _widths(image_shape, width)
     image = keras.Input(_image_shape(image_shape))
-    x = layers.Conv2D(widths[0], 3, padding="same")(SpaceToDepth(2)(image))
-    x = layers.LeakyReLU(SLOPE)(x)
-    for filters in widths[1:]:
-        x = layers.LeakyReLU(SLOPE)(layers.Conv2D(filters, 4, strides=2, padding="same")(x))
-    x = MinibatchStd()(x) if minibatch_std else x
-    x = layers.LeakyReLU(SLOPE)(layers.Conv2D(widths[-1], 3, padding="same")(x))
-    logits = layers.Dense(1, dtype="float32", name="logit")(layers.Flatten()(x))
+    features = subpixel_gathered(image, image_shape, width, minibatch_std)
+    logits = layers.Dense(1, dtype="float32", name="logit")(features)
     return keras.Model(image, logits, name="discriminator")
 
 
@@ -229,33 +217,5 @@ def _inverted_residual(x, kernel, stride, expansion, filters, name):
     return layers.Identity(name=name)(block) if name else block
 
 
-def _activated(x):
-    return layers.LeakyReLU(SLOPE)(layers.BatchNormalization(momentum=0.9)(x))
-
-
 def _normalised(x):
     return layers.ReLU(6.0)(layers.BatchNormalization(epsilon=1e-3)(x))
-
-
-def _to_feature_map(x, image_shape, widths, use_bias=True):
-    """Dense layer and reshape to the lowest resolution, with the widest convolution's channels."""
-    height, width = (side // 2 ** len(widths) for side in image_shape[:2])
-    x = layers.Dense(height * width * widths[-1], use_bias=use_bias)(x)
-    return layers.Reshape((height, width, widths[-1]))(x)
-
-
-def _image_shape(image_shape):
-    shape = tuple(image_shape)
-    if len(shape) != 3 or any(side % 4 or side < 8 for side in shape[:2]):
-        refuse("image_shape", "(height, width, channels) with sides of at least 8, divisible by 4", repr(image_shape))
-    return shape
-
-
-def _widths(image_shape, width):
-    """Filters of each halving from the image down to the first side of 4 to 7 pixels, doubling up to 8 × ``width``."""
-    side = min(_image_shape(image_shape)[:2])
-    filters = []
-    while side % 2 == 0 and side > 4:
-        filters.append(integer("width", width, 1) * min(2 ** len(filters), 8))
-        side //= 2
-    return filters

@@ -1,0 +1,99 @@
+"""Networks that are told what to draw or to judge: a condition c (N, k) goes in beside z or x."""
+
+import keras
+from keras import layers
+
+from course_lib import _net_parts as parts
+from course_lib._layers import DepthToSpace
+
+EMBEDDED = 64  # numbers that a condition becomes beside z
+
+
+@keras.saving.register_keras_serializable("course_lib")
+class ConditionalBatchNorm(layers.Layer):
+    """BatchNorm whose scale and shift come from the condition: [x (N, H, W, C), c (N, k)] -> (N, H, W, C).
+
+    (1 + Γc) · x̂ + Bc, one scale and one shift for each channel (de Vries et al. 2017,
+    https://arxiv.org/abs/1707.00683, eq. 3 and 4). It starts as a plain BatchNorm.
+    """
+
+    def __init__(self, momentum=0.9, **kwargs):
+        super().__init__(**kwargs)
+        self.momentum = momentum
+        self.norm = layers.BatchNormalization(momentum=momentum, center=False, scale=False, dtype=self.dtype_policy)
+
+    def build(self, shapes):
+        (*_, channels), (*_, k) = shapes
+        self.norm.build(shapes[0])
+        self.kernel = self.add_weight(shape=(k, 2 * channels), initializer="zeros", name="kernel")
+        self.bias = self.add_weight(shape=(2 * channels,), initializer="zeros", name="bias")
+
+    def call(self, inputs, training=False):
+        x, c = inputs
+        scale, shift = keras.ops.split(keras.ops.cast(c, x.dtype) @ self.kernel + self.bias, 2, axis=-1)
+        return (1 + scale[:, None, None]) * self.norm(x, training=training) + shift[:, None, None]
+
+    def compute_output_shape(self, shapes):
+        return shapes[0]
+
+    def get_config(self):
+        return super().get_config() | {"momentum": self.momentum}
+
+
+def conditional_generator(image_shape, latent_dim, condition_dim, width=32):
+    """Return a generator [z (N, ``latent_dim``), c (N, ``condition_dim``)] -> images (N, H, W, C) in [-1, 1].
+
+    The body of ``subpixel_generator``. c is embedded linearly beside z, and sets scale and shift of every BatchNorm, as
+    the class does in Miyato & Koyama 2018, https://arxiv.org/abs/1802.05637.
+    Raises ``ValueError`` unless height and width are divisible by 4.
+    """
+    widths = parts.widths(image_shape, width)
+    z, c = keras.Input((latent_dim,)), keras.Input((condition_dim,))
+
+    def told(x):
+        return layers.LeakyReLU(parts.SLOPE)(ConditionalBatchNorm()([x, c]))
+
+    x = layers.Concatenate()([z, layers.Dense(EMBEDDED, use_bias=False)(c)])
+    x = told(parts.feature_map(x, image_shape, widths, use_bias=False))
+    for filters in reversed(widths[:-1]):
+        x = told(layers.Conv2DTranspose(filters, 4, strides=2, padding="same", use_bias=False)(x))
+    x = told(layers.Conv2D(widths[0], 3, padding="same", use_bias=False)(x))
+    x = layers.Conv2D(4 * image_shape[-1], 3, padding="same", activation="tanh", dtype="float32", name="subpixels")(x)
+    return keras.Model([z, c], DepthToSpace(2, dtype="float32", name="pixels")(x), name="generator")
+
+
+def projection_discriminator(image_shape, condition_dim, width=32, minibatch_std=False):
+    """Return a discriminator [x (N, H, W, C), c (N, ``condition_dim``)] -> logits (N, 1), cᵀVφ(x) + ψ(φ(x)).
+
+    Miyato & Koyama 2018, https://arxiv.org/abs/1802.05637, eq. 3, on the features φ of ``subpixel_discriminator``, kept
+    apart by place because the pictures are aligned. V starts at 0: at first it judges pictures without their condition.
+    Raises ``ValueError`` unless height and width are divisible by 4.
+    """
+    image, c = keras.Input(parts.image_shape(image_shape)), keras.Input((condition_dim,))
+    features = parts.subpixel_gathered(image, image_shape, width, minibatch_std)
+    plain = layers.Dense(1, dtype="float32", name="logit")(features)
+    scores = layers.Dense(
+        condition_dim, use_bias=False, kernel_initializer="zeros", dtype="float32", name="projection"
+    )(features)
+    told = layers.Dot(axes=1, dtype="float32")([scores, c])
+    return keras.Model([image, c], layers.Add(dtype="float32")([plain, told]), name="discriminator")
+
+
+def conditional_encoder(image_shape, latent_dim, condition_dim, width=32):
+    """Return an encoder [x (N, H, W, C), c (N, ``condition_dim``)] -> (mean, logvar), each (N, ``latent_dim``).
+
+    ``conv_encoder`` with c beside its flat features. Raises ``ValueError`` unless height and width are divisible by 4.
+    """
+    image, c = keras.Input(parts.image_shape(image_shape)), keras.Input((condition_dim,))
+    x = layers.Concatenate()([parts.halved(image, image_shape, width), c])
+    return keras.Model([image, c], parts.mean_and_logvar(x, latent_dim, width), name="encoder")
+
+
+def conditional_decoder(image_shape, latent_dim, condition_dim, width=32):
+    """Return a decoder [z (N, ``latent_dim``), c (N, ``condition_dim``)] -> raw outputs (N, H, W, C).
+
+    ``conv_decoder`` of z with c beside it. Raises ``ValueError`` unless height and width are divisible by 4.
+    """
+    z, c = keras.Input((latent_dim,)), keras.Input((condition_dim,))
+    x = parts.doubled(layers.Concatenate()([z, c]), image_shape, width)
+    return keras.Model([z, c], x, name="decoder")
