@@ -50,7 +50,7 @@ OURS = {
         "adam": _ADAM | {"learning_rate": 2e-3},
         "gan": _GAN | {"penalty_weight": 0.5},
     },
-    # Half the rate and twice the penalty: at 1e-3 and 0.5 the losses of longer runs on faces spiked.
+    # A lower rate and twice the penalty: at 1e-3 and 0.5 the losses of longer runs on faces spiked.
     "faces": {
         "batch_size": 16,
         "latent_dim": 100,
