@@ -115,14 +115,17 @@ class AdaIN(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Return content + style_weight · style of a batch, and record both terms."""
-        decoded, target = y_pred
-        got, wanted = self.encoder(decoded), self.encoder(x["style"])
-        content = tf.reduce_mean((got[DECODED] - target) ** 2)
-        pairs = [(channel_moments(got[name]), channel_moments(wanted[name])) for name in MATCHED]
-        style = tf.add_n([tf.reduce_mean((a - b) ** 2) for g, w in pairs for a, b in zip(g, w, strict=True)])
+        content, style = self.errors(*y_pred, x["style"])
         self.trackers["content"].update_state(content)
         self.trackers["style"].update_state(style)
         return per_replica(content + self.style_weight * style)
+
+    def errors(self, decoded, target, style):
+        """Return the content loss (eq. 12) of decoded images against their maps, and the style loss (eq. 13)."""
+        got, wanted = self.encoder(decoded), self.encoder(style)
+        content = tf.reduce_mean((got[DECODED] - target) ** 2)
+        pairs = [(channel_moments(got[name]), channel_moments(wanted[name])) for name in MATCHED]
+        return content, tf.add_n([tf.reduce_mean((a - b) ** 2) for g, w in pairs for a, b in zip(g, w, strict=True)])
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Return the epoch's running means: loss, content and style."""

@@ -36,14 +36,14 @@ def feature_network(name, seed=0):
 
     Raises ``ValueError`` for another name and ``RuntimeError`` where VGG-19 cannot be fetched.
     """
-    return {"course": _course, "random": lambda: _random(seed), "lite0": _lite0, "vgg": _vgg}[
+    return {"course": _course, "random": lambda: _small(untrained_features(seed=seed)), "lite0": _lite0, "vgg": _vgg}[
         choice("name", name, NAMES)
     ]()
 
 
 def calibration_images(size=96):
     """Return a few photographs and paintings, float (N, size, size, 3), on which activations are calibrated."""
-    works = [work for work in data.load_photos("train") + data.load_paintings()][::4]
+    works = [*data.load_photos("train"), *data.load_paintings()][::4]
     squares = [work.image[: min(work.image.shape[:2]), : min(work.image.shape[:2])] for work in works]
     return images.to_float(np.concatenate([images.resize(square[None], size) for square in squares]))
 
@@ -52,11 +52,12 @@ def _course():
     return _small(zoo.load("style-features"))
 
 
-def _random(seed):
-    model = style_features()
+def untrained_features(width=32, seed=0):
+    """Return ``nets.style_features`` with normal random weights, calibrated on ``calibration_images``."""
+    model = style_features(width)
     rng = np.random.default_rng(integer("seed", seed, 0))
     model.set_weights([rng.standard_normal(weight.shape, dtype=np.float32) for weight in model.get_weights()])
-    return _small(calibrate(model, calibration_images()))
+    return calibrate(model, calibration_images())
 
 
 def _small(model):

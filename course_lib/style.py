@@ -23,6 +23,7 @@ from course_lib._adain import match_moments as match_moments
 from course_lib._feature_networks import FeatureNetwork as FeatureNetwork
 from course_lib._feature_networks import calibration_images as calibration_images
 from course_lib._feature_networks import feature_network as feature_network
+from course_lib._feature_networks import untrained_features as untrained_features
 from course_lib._style_pictures import SMALLEST, checked_picture, checked_styles, fitted, floats, resized, scaled
 from course_lib._validate import choice, integer, number, refuse
 
