@@ -16,6 +16,7 @@ from course_lib.explore.latent_explorer import LatentExplorer
 from course_lib.explore.latent_pair import LatentPair
 from course_lib.explore.maps import BetaDial, LatentMap
 from course_lib.explore.metric_lab import MetricLab
+from course_lib.explore.style_mixer import StyleMixer
 from course_lib.explore.transport_lab import TransportLab
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "LatentMap",
     "LatentPair",
     "MetricLab",
+    "StyleMixer",
     "TransportLab",
 ]

@@ -67,6 +67,10 @@ class Explorer:
         """Return one or two sentences that say what the picture shows, with the values."""
         raise NotImplementedError
 
+    def after(self, name):
+        """Return what else the view sets after the control ``name`` was moved, as name -> value: by default nothing."""
+        return {}
+
     def picture(self, values):
         """Return what ``save`` writes: by default all that is drawn."""
         return self.draw(values)

@@ -67,7 +67,8 @@ class View:
 
     def _moved(self, change):
         if not self._held:
-            self.refresh()
+            moved = next(name for name, widget in self.inputs.items() if widget is change["owner"])
+            self.set(**self.explorer.after(moved))
 
     def _save(self, values):
         path = _free_path("picture", "png")
