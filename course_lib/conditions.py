@@ -14,8 +14,8 @@ class Conditions:
 
     ``values``: name -> names of its values, in the order of their integer codes. ``probabilities``: name -> weights of
     the values in the data, for the attributes that are not uniform. Labels are dictionaries name -> codes (N,), as
-    ``data.load_faces`` gives them. Raises ``ValueError`` for an attribute of fewer than two values, and for
-    probabilities that do not fit.
+    ``data.load_faces`` gives them; attributes that are no part of the condition may stand in them too.
+    Raises ``ValueError`` for an attribute of fewer than two values, and for probabilities that do not fit.
     """
 
     values: dict
@@ -84,12 +84,19 @@ class Conditions:
         n = len(labels[self.names[0]])
         return labels | {name: np.full(n, self.code(name, value)) for name, value in wanted.items()}
 
+    def only(self, *names):
+        """Return the ``Conditions`` of these attributes alone; a generator told only them must draw the rest from z."""
+        for name in names:
+            choice("names", name, self.names)
+        kept = {name: self.values[name] for name in self.names if name in names}
+        return Conditions(kept, {name: p for name, p in self.probabilities.items() if name in kept})
+
     def _checked(self, labels):
-        """Return labels as name -> integer codes of one length, or refuse them."""
+        """Return labels as name -> integer codes of one length, and those of other attributes as they are."""
         if not isinstance(labels, dict) and len(self.values) == 1:
             labels = {self.names[0]: labels}
-        if not isinstance(labels, dict) or set(labels) != set(self.values):
-            received = sorted(map(str, labels)) if isinstance(labels, dict) else labels
+        if not isinstance(labels, dict) or not set(self.values) <= set(labels):
+            received = f"{sorted(map(str, labels))}" if isinstance(labels, dict) else labels
             refuse("labels", f"a dictionary with the keys {sorted(self.values)}", received)
         codes = {name: np.atleast_1d(np.asarray(labels[name])) for name in self.values}
         for name, x in codes.items():
@@ -100,7 +107,7 @@ class Conditions:
         if len(lengths - {1}) > 1:
             refuse("labels", "codes of one length", f"lengths {sorted(lengths)}")
         n = min(lengths - {1}, default=1)
-        return {name: np.broadcast_to(x, n) for name, x in codes.items()}
+        return labels | {name: np.broadcast_to(x, n) for name, x in codes.items()}
 
 
 def faces():

@@ -1,7 +1,7 @@
 """Moves in a latent space whose prior is N(0, I): paths, maps, directions, and the way back from an image."""
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from course_lib import _validate
 
@@ -128,41 +128,69 @@ def without(direction, others):
     return _unit(rest)
 
 
-def invert(decoder, images, steps=200, restarts=4, seed=0, learning_rate=0.1, latent_dim=None):
+def truncate(z, psi):
+    """Return ``z`` ``(N, d)`` drawn to the mean of the prior, ψ · z with ψ in [0, 1]: less variety, fewer odd pictures.
+
+    Marchesi 2017, https://arxiv.org/abs/1706.00082; in a learned space: Karras et al. 2019, https://arxiv.org/abs/1812.04948.
+    The norm falls to ψ√d, where training had no z at all: what comes of it has to be looked at.
+    """
+    return _validate.number("psi", psi, 0, 1) * _validate.array("z", z, ("N", "d"))
+
+
+def truncated_normal(n, latent_dim, threshold, seed=0):
+    """Return ``n`` latent vectors ``(n, latent_dim)`` whose coordinates are N(0, 1), given that |z| ≤ ``threshold``.
+
+    The truncation trick of Brock et al. 2018, https://arxiv.org/abs/1809.11096: their redrawing until every coordinate
+    is inside gives this distribution; here it comes from its quantiles at once. ``threshold`` > 0 (``ValueError``).
+    """
+    shape = _validate.integer("n", n, 1), _validate.integer("latent_dim", latent_dim, 1)
+    lowest = ndtr(-_validate.number("threshold", threshold, 0, open_minimum=True))
+    return ndtri(np.random.default_rng(seed).uniform(lowest, 1 - lowest, shape))
+
+
+def invert(decoder, images, steps=200, restarts=4, seed=0, learning_rate=0.1, latent_dim=None, callback=None, **more):
     """Return latent vectors ``(N, d)`` whose decoded pictures come closest to ``images``, and the errors ``(N,)``.
 
-    Adam, at a rate that falls to 0, lowers the mean squared error over z from ``restarts`` draws of the
-    prior for each image; the best is kept. z is drawn back to norm √d + 2, inside which 99.7 % of the prior lies.
-    ``decoder``: a Keras model or a function, z ``(N, d)`` -> pictures; ``latent_dim`` is needed for
-    a function only. ``images``: ``(N, H, W, C)`` floats in [-1, 1] (``ValueError``).
+    See ``inversion``, whose ``condition``, ``mask`` and ``norm_weight`` may be given too. ``callback(inversion)``, if
+    any, is called after every step.
     """
-    import keras  # here, because the other functions do without TensorFlow
-    import tensorflow as tf
+    started = inversion(decoder, images, steps, restarts, seed, learning_rate, latent_dim, **more)
+    for _ in range(started.steps):
+        started.advance()
+        if callback is not None:
+            callback(started)
+    return started.best()
 
-    _validate.training_images("images", images)
-    steps, restarts = _validate.integer("steps", steps, 1), _validate.integer("restarts", restarts, 1)
-    d = _validate.integer("latent_dim", latent_dim or getattr(decoder, "input_shape", (None,))[-1], 1)
-    target = tf.repeat(tf.convert_to_tensor(images, "float32"), restarts, axis=0)
-    z = keras.Variable(np.random.default_rng(seed).standard_normal((len(target), d)), dtype="float32")
-    _validate.check_shape("images", images, ("N", *decoder(z[:1]).shape[1:]))
-    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps))
-    optimizer.build([z])
 
-    def errors():
-        return tf.reduce_mean((tf.cast(decoder(z.value), "float32") - target) ** 2, axis=[1, 2, 3])
+def inversion(
+    decoder,
+    images,
+    steps=200,
+    restarts=4,
+    seed=0,
+    learning_rate=0.1,
+    latent_dim=None,
+    condition=None,
+    mask=None,
+    norm_weight=0.0,
+):
+    """Return an inversion of ``images`` that has not begun: ``advance(n)`` takes steps, ``best()`` gives z and errors.
 
-    @tf.function
-    def step():
-        with tf.GradientTape() as tape:
-            total = tf.reduce_sum(errors())  # each z gets the gradient of its own picture's error
-        optimizer.apply([tape.gradient(total, z.value)], [z])
-        z.assign(tf.clip_by_norm(z.value, np.sqrt(d) + 2, axes=[1]))
+    Adam, at a rate that falls to 0, lowers the mean squared error over z from ``restarts`` draws of the
+    prior for each image; the best is kept. z is drawn back to norm √d + 2, inside which 99.7 % of the prior lies, and
+    ``norm_weight`` · (‖z‖/√d − 1)² is added to the error: in many dimensions nearly all of N(0, I) has a norm near √d.
+    ``decoder``: a Keras model or a function, z ``(N, d)`` -> pictures, or of z and ``condition`` ``(N, k)`` (a model
+    takes the list of both, a function two arguments); or the ``objective`` of an earlier inversion, so as not to be
+    compiled again. ``latent_dim`` is needed for a function only. ``images``: ``(N, H, W, C)`` floats in [-1, 1].
+    ``mask``: booleans ``(H, W)`` or ``(N, H, W)``, True where the picture is known; other pixels do not count.
+    Raises ``ValueError`` for shapes and ranges that do not fit.
+    """
+    from course_lib._inversion import Inversion, Objective  # here, because the other functions do without TensorFlow
 
-    for _ in range(steps):
-        step()
-    final = errors().numpy().reshape(-1, restarts)
-    best = np.arange(len(images)), final.argmin(axis=1)
-    return z.numpy().reshape(-1, restarts, d)[best], final[best]
+    objective = decoder
+    if not isinstance(decoder, Objective):
+        objective = Objective(decoder, latent_dim, 0 if condition is None else np.shape(condition)[-1])
+    return Inversion(objective, images, condition, mask, steps, restarts, seed, learning_rate, norm_weight)
 
 
 def _labelled(z, labels):
