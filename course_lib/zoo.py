@@ -7,12 +7,18 @@ import numpy as np
 from course_lib import _assets, nets
 from course_lib._validate import choice
 from course_lib.diffusion import FlowMatching
-from course_lib.vae import VAE
+from course_lib.vae import VAE, ConditionalVAE
 
 
 def _vae(image_shape, latent_dim, width, likelihood, beta):
     encoder = nets.conv_encoder(image_shape, latent_dim, width)
     return VAE(encoder, nets.conv_decoder(image_shape, latent_dim, width), likelihood=likelihood, beta=beta)
+
+
+def _conditional_vae(image_shape, latent_dim, condition_dim, width, likelihood, beta):
+    encoder = nets.conditional_encoder(image_shape, latent_dim, condition_dim, width)
+    decoder = nets.conditional_decoder(image_shape, latent_dim, condition_dim, width)
+    return ConditionalVAE(encoder, decoder, likelihood=likelihood, beta=beta)
 
 
 def _flow(image_shape, width, blocks, times, steps):
@@ -21,6 +27,8 @@ def _flow(image_shape, width, blocks, times, steps):
 
 BUILDERS = {
     "classifier": nets.classifier,
+    "conditional_generator": nets.conditional_generator,
+    "conditional_vae": _conditional_vae,
     "dcgan_generator": nets.dcgan_generator,
     "flow": _flow,
     "free_unet": nets.free_unet,

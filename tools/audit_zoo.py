@@ -94,7 +94,7 @@ def audit(model, recipe, folder=None):
     Feature distances are Euclidean; pixel distances are root mean squares in [0, 1], of pictures averaged down to
     32 pixels where they are larger.
     """
-    fake, held_out = zoo_recipes.sample(model, zoo_recipes.SAMPLES), zoo_recipes.reference(recipe)
+    fake, held_out = zoo_recipes.sample(model, zoo_recipes.SAMPLES, recipe=recipe), zoo_recipes.reference(recipe)
     train = images.to_uint8(zoo_recipes.load(recipe, "train")[0])
     extract = metrics.FeatureExtractor(recipe.data)
     features = [extract(x) for x in (train, held_out, fake)]

@@ -11,6 +11,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import conditional_recipes
 import keras
 import numpy as np
 import paired_recipes
@@ -42,6 +43,8 @@ def build(recipe):
         model = zoo.BUILDERS["vae"](**arguments)
         model.compile(keras.optimizers.Adam(recipe.learning_rate))
         return model, arguments
+    if recipe.condition:
+        return conditional_recipes.build(recipe, rate)
     if recipe.kind == "flow":
         network = nets.time_unet(*(arguments[name] for name in ("image_shape", "width", "blocks")))
         model = diffusion.FlowMatching(network, arguments["times"], steps=arguments["steps"], **recipe.training)
@@ -70,6 +73,8 @@ BUILDER_OF = {
     "classifier": "classifier",
     "vae": "vae",
     "gan": "subpixel_generator",
+    "conditional-vae": "conditional_vae",
+    "conditional-gan": "conditional_generator",
     "flow": "flow",
     "upscaler": "residual_upscaler",
     "colorizer": "free_unet",
@@ -82,10 +87,14 @@ BUILDER_OF = {
 
 
 class Progress(keras.callbacks.Callback):
-    """Keep the minutes trained across restarts, and draw a sheet of samples after each epoch."""
+    """Keep the minutes trained across restarts, and draw a sheet of samples after each epoch.
 
-    def __init__(self, folder):
+    ``asked``: how many, or of a conditional model their conditions.
+    """
+
+    def __init__(self, folder, asked=64):
         super().__init__()
+        self.asked = asked
         self.file = folder / "progress.json"
         self.folder = folder
         self.seconds = json.loads(self.file.read_text())["seconds"] if self.file.exists() else 0.0
@@ -98,7 +107,7 @@ class Progress(keras.callbacks.Callback):
         logs = {name: float(value) for name, value in (logs or {}).items()}
         self.file.write_text(json.dumps({"seconds": self.seconds, "epochs": epoch + 1, "logs": logs}))
         if hasattr(self.model, "sample"):
-            sheet = images.tile(images.to_uint8(self.model.sample(64, seed=1)), columns=8)
+            sheet = images.tile(images.to_uint8(self.model.sample(self.asked, seed=1)), columns=8)
             (self.folder / f"samples_{epoch + 1:03d}.png").write_bytes(images.png_bytes(sheet))
 
 
@@ -118,16 +127,21 @@ def train(name, seed=0):
         styled = recipe.kind in STYLED
         model, arguments = (style_recipes.build(recipe, steps, seed), recipe.arguments) if styled else build(recipe)
     progress = Progress(folder)
+    if recipe.condition:
+        space = conditional_recipes.conditions_of(recipe)
+        labels, progress.asked = space.encode(labels), space.encode(space.draw(64, seed))
     # The backup is not deleted at the end, so that more epochs can be added to the recipe and trained on.
     backup = keras.callbacks.BackupAndRestore(str(folder / "backup"), delete_checkpoint=False)
     fit = {"epochs": recipe.epochs, "callbacks": [backup, progress], "verbose": 2}
     if recipe.kind not in PAIRED:
         fit["batch_size"] = recipe.batch_size
-    model.fit(x, labels, **fit) if recipe.kind in ("classifier", *STYLED) else model.fit(x, **fit)
+    told = recipe.kind in ("classifier", *STYLED) or recipe.condition
+    model.fit(x, labels, **fit) if told else model.fit(x, **fit)
     facts = {
         "what": recipe.what,
         "builder": BUILDER_OF[recipe.kind],
         "arguments": arguments,
+        **({"condition": list(recipe.condition)} if recipe.condition else {}),
         "data": f"{recipe.data}, {n:,} training images",
         "training": {
             "epochs": recipe.epochs,
@@ -160,6 +174,8 @@ def evaluate(name):
         measured = {"metrics": paired_recipes.measure(model, recipe)}
     else:
         measured = {"metrics": distances(model, recipe), "audit": audit(model, recipe, RUNS / name)}
+    if recipe.condition:
+        measured["obedience"] = conditional_recipes.obedience(model, recipe)
     if recipe.kind == "flow":
         measured["few_steps"] = few_steps(model, recipe)
     zoo.save(name, model, zoo.card(name) | measured)
@@ -180,7 +196,7 @@ def distances(model, recipe):
     held_out = extract(reference(recipe))
     train_set = extract(images.to_uint8(load(recipe, "train")[0][:SAMPLES]))
     noise = np.random.default_rng(0).integers(0, 256, (SAMPLES, *recipe.arguments["image_shape"]), dtype=np.uint8)
-    fake = extract(sample(model, SAMPLES))
+    fake = extract(sample(model, SAMPLES, recipe=recipe))
     scores = {
         "features": extract.name,
         "samples": SAMPLES,

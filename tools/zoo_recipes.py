@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from conditional_recipes import FACES
+from conditional_recipes import sample as conditional_sample
 
 from course_lib import data, images
 
@@ -17,7 +19,7 @@ class Recipe:
     """What is trained, on what, and for how long; everything here goes into the card."""
 
     what: str
-    kind: str  # "classifier", "vae", "gan", "flow", "upscaler" or "colorizer"
+    kind: str  # "classifier", "vae", "gan", "conditional-vae", "conditional-gan", "flow", "upscaler" or "colorizer"
     data: str  # "fashion", "faces" or "photos"
     epochs: int
     arguments: dict  # of the builder
@@ -25,6 +27,7 @@ class Recipe:
     learning_rate: float = 2e-4
     precision: str = "float32"
     training: dict = field(default_factory=dict)  # of the GAN, VAE, flow or upscaler
+    condition: tuple = ()  # the attributes that a conditional model is told
 
 
 RECIPES = {
@@ -104,6 +107,60 @@ RECIPES = {
             "ema": 0.999,
             "minibatch_std": True,
         },
+    ),
+    "fashion-cgan": Recipe(
+        what="Averaged generator of a GAN on Fashion-MNIST told the class, with a projection discriminator",
+        kind="conditional-gan",
+        data="fashion",
+        epochs=14,
+        batch_size=32,
+        learning_rate=1e-3,
+        arguments={"image_shape": (28, 28, 1), "latent_dim": 64, "width": 64},
+        precision="mixed_bfloat16",
+        training={"loss": "relativistic", "penalty": "r1_r2", "penalty_weight": 0.5, "penalty_every": 4, "ema": 0.999},
+        condition=("label",),
+    ),
+    "faces-cgan": Recipe(
+        what="Averaged generator of a GAN on faces told six of their attributes, with a projection discriminator",
+        kind="conditional-gan",
+        data="faces",
+        epochs=44,
+        batch_size=16,
+        learning_rate=7e-4,
+        arguments={"image_shape": (64, 64, 3), "latent_dim": 100, "width": 32},
+        precision="mixed_bfloat16",
+        training={
+            "loss": "relativistic",
+            "penalty": "r1_r2",
+            "penalty_weight": 2.0,
+            "penalty_every": 4,
+            "ema": 0.999,
+            "minibatch_std": True,
+        },
+        # The other seven are z's to choose: all thirteen decide a face completely, and z would have nothing to say.
+        condition=FACES,
+    ),
+    "faces-cgan-all": Recipe(
+        what="Averaged generator of a GAN on faces told all thirteen attributes, with a projection discriminator",
+        kind="conditional-gan",
+        data="faces",
+        epochs=44,
+        batch_size=16,
+        learning_rate=7e-4,
+        arguments={"image_shape": (64, 64, 3), "latent_dim": 100, "width": 32},
+        precision="mixed_bfloat16",
+        training={"loss": "relativistic", "penalty": "r1_r2", "penalty_weight": 2.0, "penalty_every": 4, "ema": 0.999},
+        condition=tuple(data.face_names()),
+    ),
+    "faces-cvae": Recipe(
+        what="Variational autoencoder of faces told six of their attributes, Gaussian likelihood, β = 1",
+        kind="conditional-vae",
+        data="faces",
+        epochs=11,
+        batch_size=64,
+        learning_rate=1e-3,
+        arguments={"image_shape": (64, 64, 3), "latent_dim": 64, "width": 16, "likelihood": "gaussian", "beta": 1.0},
+        condition=FACES,
     ),
     "photos-sr-x2": Recipe(
         what="Super-resolver of photographs, twice the size, trained with L1 on their patches",
@@ -188,8 +245,10 @@ def reference(recipe):
     return data.compose_faces(attributes, size=recipe.arguments["image_shape"][0])
 
 
-def sample(model, n, seed=7):
-    """Return ``n`` uint8 samples, drawn in batches."""
+def sample(model, n, seed=7, recipe=None):
+    """Return ``n`` uint8 samples, drawn in batches; ``recipe`` says what a conditional model is told."""
+    if recipe is not None and recipe.condition:
+        return conditional_sample(model, recipe, n, seed)
     decode, d = (model.decode, model.latent_dim) if hasattr(model, "decode") else (model, model.input_shape[-1])
     z = np.random.default_rng(seed).standard_normal((n, d), dtype=np.float32)
     step = tf.function(decode, input_signature=[tf.TensorSpec((None, d))])
