@@ -7,9 +7,12 @@ ipywidgets 7.7.1 has are used, because Colab ships that version.
 
 from course_lib.explore.base import Control, Explorer
 from course_lib.explore.comparer import Comparer
+from course_lib.explore.denoising_strip import DenoisingStrip
 from course_lib.explore.divergence_lab import DivergenceLab
 from course_lib.explore.doctor_panel import DoctorPanel
+from course_lib.explore.edit_bench import EditBench
 from course_lib.explore.elbo_lab import ElboLab
+from course_lib.explore.gallery import Gallery
 from course_lib.explore.gan_lab import GanLab
 from course_lib.explore.hint_painter import HintPainter
 from course_lib.explore.latent_explorer import LatentExplorer
@@ -23,10 +26,13 @@ __all__ = [
     "BetaDial",
     "Comparer",
     "Control",
+    "DenoisingStrip",
     "DivergenceLab",
     "DoctorPanel",
+    "EditBench",
     "ElboLab",
     "Explorer",
+    "Gallery",
     "GanLab",
     "HintPainter",
     "LatentExplorer",
