@@ -6,7 +6,8 @@ import numpy as np
 from course_lib import colour, data, images, metrics, nets, restoration, translation, zoo
 
 HEADS = ("background", "skin", "hair_colour", "shirt_colour")  # attributes of a face that are colours
-LEVELS, SPACING, HINT_SIZE = 8, 10, 3  # what a colorizer sees of lightness; grid of its bins; side of a hint in pixels
+LEVELS, SPACING = 8, 10  # what a colorizer sees of lightness; grid of its bins
+HINTS, HINT_SIZE = 6.0, 5  # mean number of hints on a training face, and their side in pixels
 FACES = 6_000  # training faces: enough for 13 independent attributes
 TEST_FACES = 1_000
 
@@ -18,7 +19,7 @@ def batches(recipe, seed=0):
     """Return the ``translation.Batches`` of a recipe's training pairs."""
     if recipe.kind == "colorizer":
         lightness, ab = colour.split_lab(data.load_faces("train").images[:FACES])
-        make = colour.hinted_pairs(colour.posterise(lightness, LEVELS), ab.astype(np.float16), size=HINT_SIZE)
+        make = colour.hinted_pairs(colour.posterise(lightness, LEVELS), ab.astype(np.float16), HINTS, HINT_SIZE)
         return translation.Batches(make, len(lightness), recipe.batch_size, seed)
     source, target = pairs(recipe, "train")
     # A face is never upside down, and its light always comes from one side: no symmetries for them.
@@ -133,6 +134,7 @@ def colours(network):
     return {
         "faces": len(x),
         "lightness_levels": LEVELS,
+        "hint_size": HINT_SIZE,
         "bins": {"count": len(bins.centres), "spacing": SPACING},
         "classifier_reads": accuracy,
         "limit_from_lightness_of_flat_colour": {head: round(limit, 3) for head, limit in limits.items()},
