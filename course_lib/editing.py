@@ -55,7 +55,7 @@ def filled(pictures, drawn, mask):
     """Return ``pictures`` with their unknown pixels, False in ``mask``, replaced by those of ``drawn``; all uint8."""
     pictures, drawn = images_uint8("pictures", pictures), images_uint8("drawn", drawn)
     check_shape("drawn", drawn, pictures.shape)
-    return np.where(_mask(mask, pictures)[..., None], pictures, drawn)
+    return np.where(_mask(mask, pictures, empty=True)[..., None], pictures, drawn)
 
 
 def region_psnr(pictures, truth, region=None):
@@ -118,14 +118,14 @@ def score_attributes(read, before, asked):
     return {"obeyed": float(right[change].mean()), "kept": kept, "kept_of_each": each}
 
 
-def _mask(mask, pictures, argument="mask"):
-    """Return booleans (N, H, W), all True for None, or refuse a mask of another kind or without any True."""
+def _mask(mask, pictures, argument="mask", empty=False):
+    """Return booleans (N, H, W), all True for None, or refuse other kinds and, unless ``empty``, one without True."""
     n, *sides = pictures.shape[:3]
     mask = np.ones(sides, bool) if mask is None else np.asarray(mask)
     if mask.dtype != bool or mask.shape not in (tuple(sides), (n, *sides)):
         refuse(argument, f"booleans of shape {tuple(sides)} or {(n, *sides)}", mask)
     mask = np.broadcast_to(mask, (n, *sides))
-    if not mask.any(axis=(1, 2)).all():
+    if not empty and not mask.any(axis=(1, 2)).all():
         refuse(argument, "at least one True pixel for each picture", "a picture without any")
     return mask
 

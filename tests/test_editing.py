@@ -41,6 +41,7 @@ def test_filled_keeps_known_pixels_and_takes_the_others():
     out = editing.filled(a, b, mask)
     np.testing.assert_array_equal(out[:, :3], a[:, :3])
     np.testing.assert_array_equal(out[:, 3:], b[:, 3:])
+    np.testing.assert_array_equal(editing.filled(a, b, np.zeros((8, 8), bool)), b)
 
 
 def test_region_psnr_has_a_closed_form_and_ignores_the_rest():
