@@ -72,10 +72,9 @@ def page(title, artist, statement, works, cards, marked):
 def _figure(work, number):
     source = base64.b64encode(work["png"]).decode()
     size = f'width="{work["width"]}" height="{work["height"]}"'
+    facts = work["facts"] | {"model": _model_name(work["facts"].get("model", ""))}
     shown = {
-        key: value
-        for key, value in work["facts"].items()
-        if key not in ("title", "artist") and value not in ("", {}, None)
+        key: value for key, value in facts.items() if key not in ("title", "artist") and value not in ("", {}, None)
     }
     return f"""<figure id="work-{number}">
 <img alt="{_text(work["alt"])}" {size} src="data:image/png;base64,{source}">
@@ -84,6 +83,11 @@ def _figure(work, number):
 {_list(shown)}</figcaption>
 </figure>
 """
+
+
+def _model_name(model):
+    """Return a model's name alone: its hash and licence stand in the facts and on its card."""
+    return model.get("name", "") if isinstance(model, dict) else model
 
 
 def _card(card):

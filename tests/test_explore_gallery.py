@@ -136,7 +136,8 @@ def test_many_works_and_a_lost_file_do_not_break_the_picture(explorer, room):
     (room.folder / room[19]["file"]).unlink()
     page = explorer.render()
     assert page.shape == (module._HEIGHT, module._WIDTH, 3)
-    assert page[module._SHELF + 30, 4 + 30].tolist() == [20] * 3  # the last 18 are shown: the first is work 2
+    assert page[module._SHELF + 30, 4 + 30].tolist() == [110] * 3  # the last nine are shown
+    assert (page[module._SHELF + 30, 4 + 8 * 76 + 30] == 255).all()
 
 
 def test_the_same_values_give_the_same_picture(explorer):

@@ -135,9 +135,9 @@ class DenoisingStrip(Explorer):
         page = Image.new("RGB", (_WIDTH, _HEIGHT), "white")
         pen = ImageDraw.Draw(page)
         for column, name in enumerate(_PANELS):
-            pen.text((_LEFT + column * (_SIDE + 14) + _SIDE / 2, _TOP - 8), name, _INK, self._font, anchor="mb")
+            pen.text((_LEFT + column * (_SIDE + 14) + _SIDE / 2, _TOP - 10), name, _INK, self._font, anchor="ms")
         left, top, right, bottom = _CHART
-        pen.text(((left + right) / 2, top - 8), "mean speed over time", _INK, self._font, anchor="mb")
+        pen.text(((left + right) / 2, top - 10), "mean speed over time", _INK, self._font, anchor="ms")
         pen.line([(left, top), (left, bottom), (right, bottom)], fill=_GREY)
         for t in (0, 0.5, 1):
             pen.text((left + t * (right - left), bottom + 4), f"{t:g}", _GREY, self._small, anchor="ma")

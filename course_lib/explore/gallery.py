@@ -16,11 +16,10 @@ COLUMNS, ROWS = 6, 4
 FRAMES = 21  # on the way between two works
 LAST_SHEET = 9999
 _CELL, _GAP, _LARGE, _HEAD = 64, 4, 272, 30
-_PER_ROW, _WORK = 9, 72
+_SHOWN, _WORK = 9, 72
 _WIDTH = COLUMNS * (_CELL + _GAP) + 20 + _LARGE + 4
 _SHELF = _HEAD + _LARGE + 46  # where the works begin
-_HEIGHT = _SHELF + 2 * (_WORK + 22)
-_SHOWN = 2 * _PER_ROW
+_HEIGHT = _SHELF + _WORK + 36
 _INK, _GREY, _FRAME = "#222222", "#666666", plots.COLOURS[1]
 
 
@@ -134,17 +133,15 @@ class Gallery(Explorer):
         more = f" (the last {_SHOWN} are shown)" if count > _SHOWN else ""
         pen.text((2, _SHELF - 26), f"Your works: {count}{more}", _INK, self._font)
         for place, k in enumerate(range(max(0, count - _SHOWN), count)):
-            left = (place % _PER_ROW) * (_WORK + 4) + 4
-            top = _SHELF + (place // _PER_ROW) * (_WORK + 22)
+            left, top = place * (_WORK + 4) + 4, _SHELF
             try:
                 _paste(page, self.room.picture(k), left, top, _WORK)
             except ValueError:  # its file is gone: an empty place instead of no gallery at all
                 pen.rectangle([left, top, left + _WORK - 1, top + _WORK - 1], outline=_GREY)
             if k + 1 in (values["first"], values["second"]):
                 pen.rectangle([left - 2, top - 2, left + _WORK + 1, top + _WORK + 1], outline=_FRAME, width=2)
-            pen.text(
-                (left, top + _WORK + 3), f"{k + 1} {_fitting(_short(self.room[k]), self._small)}", _GREY, self._small
-            )
+            for line, text in enumerate(_fitting(f"{k + 1} {self.room[k]['title']}", self._small)):
+                pen.text((left, top + _WORK + 3 + 14 * line), text, _GREY, self._small)
 
     # --- Buttons ---------------------------------------------------------------------------------
 
@@ -189,10 +186,17 @@ def _short(work):
 
 
 def _fitting(text, font):
-    """Return the start of a text that fits under a work."""
-    while text and font.getlength(text) > _WORK - 16:
-        text = text[:-1]
-    return text
+    """Return the start of a text as at most two lines that fit under a work."""
+    lines = []
+    for _ in range(2):
+        end = len(text)
+        while font.getlength(text[:end]) > _WORK:
+            end -= 1
+        if end < len(text) and " " in text[: end + 1]:
+            end = text.rindex(" ", 0, end + 1)
+        lines.append(text[:end])
+        text = text[end:].strip()
+    return lines
 
 
 def _paste(page, picture, left, top, side):
