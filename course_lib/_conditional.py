@@ -67,6 +67,8 @@ def projection_discriminator(image_shape, condition_dim, width=32, minibatch_std
 
     Miyato & Koyama 2018, https://arxiv.org/abs/1802.05637, eq. 3, on the features φ of ``subpixel_discriminator``, kept
     apart by place because the pictures are aligned. V starts at 0: at first it judges pictures without their condition.
+    The product is divided by √dim φ (as in Karras et al. 2020, https://arxiv.org/abs/2006.06676): a step of Adam
+    moves each of V's entries by the rate, and over thousands of features that would throw the logits by several units.
     Raises ``ValueError`` unless height and width are divisible by 4.
     """
     image, c = keras.Input(parts.image_shape(image_shape)), keras.Input((condition_dim,))
@@ -75,6 +77,7 @@ def projection_discriminator(image_shape, condition_dim, width=32, minibatch_std
     scores = layers.Dense(
         condition_dim, use_bias=False, kernel_initializer="zeros", dtype="float32", name="projection"
     )(features)
+    scores = layers.Rescaling(features.shape[-1] ** -0.5, dtype="float32")(scores)
     told = layers.Dot(axes=1, dtype="float32")([scores, c])
     return keras.Model([image, c], layers.Add(dtype="float32")([plain, told]), name="discriminator")
 

@@ -194,6 +194,24 @@ def test_bad_parts_are_refused(given, message):
         bench(**given)
 
 
+def test_models_and_functions_serve_alike():
+    import keras
+
+    class Decoder:
+        latent_dim = 2
+        decode = staticmethod(generator)
+
+    z, c = keras.Input((2,)), keras.Input((5,))
+    network = keras.Model([z, c], keras.layers.Lambda(lambda both: generator(*both), output_shape=(16, 16, 1))([z, c]))
+
+    class Averaged:
+        generator, generator_ema = keras.Model([z, c], keras.layers.Concatenate()([z, c])), network
+
+    expected = EditBench(generator, SPACE, latent_dim=2).render(seed=8, ask_hat=1)
+    for model in (Decoder(), network, Averaged()):
+        np.testing.assert_array_equal(EditBench(model, SPACE).render(seed=8, ask_hat=1), expected)
+
+
 def test_a_generator_of_other_conditions_is_refused():
     import keras
 
