@@ -342,6 +342,8 @@ TRAITS_IN_7_7_1 = {
     "BoundedIntText": {"min", "max", "step", "value", "description", "style", "layout", "continuous_update"},
     "SelectionSlider": {"options", "value", "description", "style", "layout", "continuous_update"},
     "Dropdown": {"options", "value", "description", "style", "layout"},
+    "ColorPicker": {"concise", "value", "description", "style", "layout"},
+    "Text": {"value", "placeholder", "description", "style", "layout", "continuous_update"},
     "Play": {"min", "max", "step", "value", "interval", "description", "layout"},
     "VBox": BOX,
     "HBox": BOX,

@@ -2,10 +2,12 @@
 
 import io
 
+import ipywidgets
 import keras
 import numpy as np
 import pytest
 from PIL import Image
+from test_explore import TRAITS_IN_7_7_1, walk
 
 from course_lib import colour, data, explore, images, nets
 from course_lib.explore import hint_painter
@@ -120,6 +122,22 @@ def test_the_view_follows_picker_and_list_and_says_what_it_cannot_read(painter):
     view.inputs["hints"].value = ""
     assert "no hints" in view.text.value and view.image.value != kept
     assert Image.open(io.BytesIO(view.image.value)).format == "PNG"
+
+
+def test_only_widgets_and_traits_of_7_7_1(painter, monkeypatch):
+    made = []
+    original = ipywidgets.Widget.__init__
+
+    def recorded(self, **arguments):
+        made.append((type(self).__name__, set(arguments)))
+        original(self, **arguments)
+
+    monkeypatch.setattr(ipywidgets.Widget, "__init__", recorded)
+    view = View(painter)
+    assert {type(widget).__name__ for widget in walk(view.box)} <= set(TRAITS_IN_7_7_1)
+    used = {kind: traits for kind, traits in made if kind in ("ColorPicker", "Text")}
+    assert set(used) == {"ColorPicker", "Text"}
+    assert all(traits <= TRAITS_IN_7_7_1[kind] for kind, traits in used.items())
 
 
 def test_static_shows_more_and_more_hints(painter):

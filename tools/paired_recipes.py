@@ -127,7 +127,7 @@ def colours(network):
         versions[name] = _in_batches(network, lightness, planes, settings)
     versions["no_hints_mean"] = _in_batches(network, lightness, none, settings | {"temperature": 1.0})
     read = zoo.load("faces-classifier")
-    accuracy = {name: _read(read, version, faces.attributes) for name, version in versions.items()}
+    accuracy = {name: read_colours(read, version, faces.attributes) for name, version in versions.items()}
     palettes = data.face_palettes()
     limits = {head: len(colour.shared_lightness(palettes[head], LEVELS)) / len(palettes[head]) for head in HEADS}
     chroma = {name: colour.mean_chroma(colour.split_lab(version)[1]).mean() for name, version in versions.items()}
@@ -147,7 +147,8 @@ def _in_batches(network, lightness, planes, settings, size=50):
     return np.concatenate([colour.colorize(network, lightness[p], planes[p], **settings) for p in parts])
 
 
-def _read(classifier, pictures, attributes):
+def read_colours(classifier, pictures, attributes):
+    """Return the share of faces in which the classifier reads each colour right."""
     logits = classifier.predict(images.to_float(pictures), batch_size=256, verbose=0)
     right = {head: np.mean(logits[head].argmax(-1) == attributes[head][: len(pictures)]) for head in HEADS}
     return {head: round(float(share), 3) for head, share in right.items()}

@@ -92,7 +92,7 @@ class Comparer(Explorer):
         yield Control("across", "window across (%)", 0, 100, 1, 50)
         yield Control("down", "window down (%)", 0, 100, 1, 50)
         sides = tuple(str(side) for side in WINDOWS if side <= min(min(self._size(t)) for t in self.pictures))
-        yield Control("window", "window (pixels)", options=sides, value=min(1, len(sides) - 1))
+        yield Control("window", "window (pixels)", options=sides, value=min(2, len(sides) - 1))
 
     def _chosen(self, values):
         title = list(self.pictures)[values.get("picture", 0)]
