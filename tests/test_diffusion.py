@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from course_lib import diffusion, explore, nets
+from course_lib import diffusion, explore, nets, zoo
 from course_lib._time_nets import TimeEmbedding
 from course_lib._training import TrainingDiverged
 
@@ -283,6 +283,13 @@ def test_without_an_average_the_network_makes_the_pictures():
     assert not np.array_equal(own, averaged)
     noise = tf.clip_by_value(keras.random.normal((2, *SHAPE), seed=0), -1, 1)
     np.testing.assert_array_equal(averaged, noise)  # the average still returns 0
+
+
+def test_the_zoo_keeps_the_network_and_nothing_else():
+    """Step counters and averages would not survive float16, and belong to training."""
+    model = zoo.BUILDERS["flow"](image_shape=SHAPE, width=2, blocks=1, times="uniform", steps=3)
+    assert len(model.weights) == len(model.network.weights) == len(nets.time_unet(SHAPE, 2, 1).weights)
+    assert model.steps == 3 and model.network_ema is None
 
 
 # --- The U-Net -------------------------------------------------------------------------------
