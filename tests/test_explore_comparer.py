@@ -29,7 +29,7 @@ def two():
 
 
 def test_the_line_divides_the_two_versions(two):
-    page = two.render(left=1, right=2, divider=25, down=0, across=0)
+    page = two.render(left=1, right=2, divider=25, down=0, across=0, window=0)
     shown = two.pictures["first"]
     scale = comparer._MAIN // 70
     big = {name: x.repeat(scale, 0).repeat(scale, 1) for name, x in shown.items()}
