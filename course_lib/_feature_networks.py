@@ -61,8 +61,10 @@ def untrained_features(width=32, seed=0):
 
 
 def _small(model):
-    style = ("block1_relu1", "block1_relu2", "block2_relu2", "block3_relu2", "block4_relu1")
-    return FeatureNetwork(model, "block3_relu1", style)
+    # Before the ReLU, where means are about 0: after it, most of a Gram matrix is the product of the means, and what
+    # texture adds to it hardly counts.
+    style = ("block1_conv1", "block1_conv2", "block2_conv2", "block3_conv2", "block4_conv1")
+    return FeatureNetwork(model, "block3_conv1", style)
 
 
 def _lite0():

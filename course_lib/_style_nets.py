@@ -13,8 +13,9 @@ DECODED = "block3_relu1"  # the layer that ``style_decoder`` inverts: a quarter 
 def style_features(width=32):
     """Return a VGG-like network: images (N, H, W, 3) in [-1, 1] -> dict of feature maps by layer name.
 
-    The layers are "block1_relu1" to "block4_relu1"; block b has 1 / 2^(b-1) of the picture's size. Averages stand
-    where VGG takes maxima, as Gatys et al. 2015 recommend (https://arxiv.org/abs/1508.06576, section "Methods").
+    The maps are "block1_conv1" to "block4_conv1", before the ReLU, and "block1_relu1" to "block4_relu1", after it;
+    block b has 1 / 2^(b-1) of the picture's size. Averages stand where VGG takes maxima, as Gatys et al. 2015 recommend
+    (https://arxiv.org/abs/1508.06576, section "Methods").
     """
     width = integer("width", width, 1)
     x = image = keras.Input((None, None, 3))
@@ -23,6 +24,7 @@ def style_features(width=32):
         x = layers.AveragePooling2D(2)(x) if block > 1 else x
         for i in range(1, repeats + 1):
             x = layers.Conv2D(factor * width, 3, padding="same", name=f"block{block}_conv{i}")(x)
+            maps[f"block{block}_conv{i}"] = x
             x = maps[f"block{block}_relu{i}"] = layers.ReLU(name=f"block{block}_relu{i}")(x)
     return keras.Model(image, maps, name="style_features")
 
@@ -30,14 +32,14 @@ def style_features(width=32):
 def style_decoder(width=32):
     """Return a decoder of "block3_relu1" of ``style_features``: (N, h, w, 4·width) -> images (N, 4h, 4w, 3) in (-1, 1).
 
-    Enlarged by repetition and then convolved, so that no checkerboard is built in (Odena et
-    al. 2016, https://distill.pub/2016/deconv-checkerboard/); without normalisation, which would undo what AdaIN sets.
+    Enlarged bilinearly and then convolved, so that no grid is built in (Odena et al. 2016,
+    https://distill.pub/2016/deconv-checkerboard/); without normalisation, which would undo what AdaIN sets.
     """
     width = integer("width", width, 1)
     x = maps = keras.Input((None, None, 4 * width))
     for filters, enlarge in ((2, True), (2, False), (1, True), (1, False)):
         x = layers.Conv2D(filters * width, 3, padding="same", activation="relu")(x)
-        x = layers.UpSampling2D(2)(x) if enlarge else x
+        x = layers.UpSampling2D(2, interpolation="bilinear")(x) if enlarge else x
     pixels = layers.Conv2D(3, 3, padding="same", activation="tanh", dtype="float32", name="pixels")(x)
     return keras.Model(maps, pixels, name="style_decoder")
 

@@ -29,6 +29,7 @@ from course_lib._validate import choice, integer, number, refuse
 
 STARTS = ("content", "noise")
 SHIFTS, REACH = 8, 8  # the picture lies at so many places, within so many pixels, on the network's grid in turn
+SHORTEST = 16  # pixels of the shorter side at the smallest size: more than what is mirrored
 # Lightness and two opponent colours as steps in R, G, B. Adam moves every coordinate by about the same: in R, G and B
 # themselves that makes noise in all colours, here it moves colour half as far as lightness.
 _LENGTHS = np.sqrt([[3], [2], [6]]).astype(np.float32)
@@ -152,14 +153,14 @@ class StyleTransfer:
         content = fitted(checked_picture("content", content), size)
         styles, weights = checked_styles(styles, weights)
         scales = integer("scales", scales, 1)
-        if max(content.shape[:2]) < SMALLEST * 2 ** (scales - 1):
-            refuse("scales", f"a smallest size of at least {SMALLEST} pixels", f"{scales} for {content.shape[:2]}")
+        if min(content.shape[:2]) < SHORTEST * 2 ** (scales - 1):
+            refuse("scales", f"a smallest shorter side of {SHORTEST} pixels", f"{scales} for {content.shape[:2]}")
         style_size = max(content.shape[:2]) if style_size is None else integer("style_size", style_size, SMALLEST)
         terms = [number("strength", strength, 0), number("variation", variation, 0)]
         rate = number("learning_rate", learning_rate, 0, open_minimum=True)
         steps, every = integer("steps", steps, 1), integer("every", every, 1)
         rng = np.random.default_rng(integer("seed", seed, 0))
-        shifts = rng.integers(0, REACH, (SHIFTS, 2)) if jitter else np.zeros((1, 2), int)
+        shifts = rng.integers(0, REACH + 1, (SHIFTS, 2)) if jitter else np.full((1, 2), REACH // 2)
         return self._paint(
             _Plan(
                 content,
@@ -230,7 +231,7 @@ class StyleTransfer:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(colours)
             picture = colours @ OPPONENT
-            content_error, style_error = self._errors(tf.roll(picture, shift, (1, 2)), content, targets)
+            content_error, style_error = self._errors(_view(picture, shift), content, targets)
             loss = content_error + strength * style_error + variation * total_variation(picture)
         return content_error, style_error, tape.gradient(loss, colours)
 
@@ -239,7 +240,7 @@ class StyleTransfer:
         for factor in plan.sizes:
             content = floats(scaled(plan.content, factor))
             targets = self.targets(plan.styles, plan.weights, max(SMALLEST, round(plan.style_size * factor)))
-            maps = [self._maps(tf.roll(content, shift, (1, 2)))[self.network.content] for shift in plan.shifts]
+            maps = [self._maps(_view(content, shift))[self.network.content] for shift in plan.shifts]
             colours = tf.Variable(resized(picture, content.shape[1:]) @ np.linalg.inv(OPPONENT))
             optimizer = plan.optimizer()
             for step in range(plan.steps):
@@ -263,6 +264,16 @@ class StyleTransfer:
 def _snapshot(colours, step, plan, errors):
     shown = images.to_uint8(resized(colours.numpy() @ OPPONENT, plan.content.shape)[0].clip(-1, 1))
     return Snapshot(shown, step, plan.steps * len(plan.sizes), *(float(error) for error in errors))
+
+
+def _view(picture, shift):
+    """Return the picture with REACH mirrored rows and columns, of which ``shift`` decides how many lie on each side.
+
+    The zeros with which convolutions pad then meet the mirrored pixels, and the border is painted like the rest.
+    """
+    around = tf.pad(picture, [(0, 0), (REACH, REACH), (REACH, REACH), (0, 0)], "SYMMETRIC")
+    height, width = tf.shape(picture)[1] + REACH, tf.shape(picture)[2] + REACH
+    return around[:, shift[0] : shift[0] + height, shift[1] : shift[1] + width]
 
 
 def _start(start, content, rng):

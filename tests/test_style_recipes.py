@@ -41,7 +41,7 @@ def test_patches_are_balanced_seeded_and_of_their_own_part(small, monkeypatch):
     assert cut.dtype == np.uint8
     np.testing.assert_array_equal(np.bincount(labels), [16, 16, 16])
     np.testing.assert_array_equal(style_recipes.patches("train")[0], cut)
-    across = [np.broadcast_to(np.arange(260, dtype=np.uint8)[None, :, None], (48, 260, 3))]
+    across = [np.broadcast_to(np.arange(240, dtype=np.uint8)[None, :, None], (48, 240, 3))]
     monkeypatch.setattr(style_recipes, "SIDES", (48,))
     rng = np.random.default_rng(0)
     seen = {split: style_recipes._cut(across, np.zeros(60, int), split, rng) for split in ("train", "test")}

@@ -89,7 +89,8 @@ def measure_features(features):
 
 def nearest_mean_accuracy(features):
     """Return the accuracy of the nearest class mean on the test patches."""
-    (train, labels), (test, truth) = ((_statistics(features, patches(s)[0]), patches(s)[1]) for s in COUNTS)
+    (train, labels), (test, truth) = (patches(split) for split in ("train", "test"))
+    train, test = _statistics(features, train), _statistics(features, test)
     spread = train.std(axis=0) + 1e-6
     means = np.stack([train[labels == k].mean(axis=0) for k in range(labels.max() + 1)]) / spread
     distance = ((test[:, None] / spread - means) ** 2).sum(axis=-1)
@@ -152,7 +153,9 @@ def examples(recipe):
 
 def build(recipe, steps, seed=0):
     """Return the compiled model of a recipe that is trained for ``steps``."""
-    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps))
+    rate = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)
+    # A style of rare statistics gives maps far from all others: without a limit, one such batch undid 50 steps.
+    optimizer = keras.optimizers.Adam(rate, global_clipnorm=1.0)
     if recipe.kind == "style-features":
         model = build_features(recipe.arguments, seed)
         model.compile(optimizer, {"picture": keras.losses.SparseCategoricalCrossentropy(from_logits=True)})
@@ -168,7 +171,7 @@ def published(model):
     """Return the network that the zoo keeps of a trained one: the decoder, or the features without their read-out."""
     if isinstance(model, style.AdaIN):
         return model.decoder
-    maps = {layer.name: layer.output for layer in model.layers if isinstance(layer, layers.ReLU)}
+    maps = {layer.name: layer.output for layer in model.layers if isinstance(layer, layers.ReLU | layers.Conv2D)}
     return keras.Model(model.input, maps, name="style_features")
 
 
