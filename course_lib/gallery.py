@@ -128,7 +128,7 @@ class Gallery:
         title = checked_title(f"{titles[0][:50]} to {titles[1][:50]}")
         record = self[a]["facts"] | {"title": title, "from": self[a]["facts"], "to": self[b]["facts"]}
         frames = np.concatenate([frames, frames[-2:0:-1]])
-        return self._written(path, title, "gif", provenance.gif_bytes(frames, record, fps, _scale(frames[0])))
+        return self._written(path, title, "gif", provenance.gif_bytes(frames, record, fps, _scale(frames[0]), self.key))
 
     def export_html(self, path=None, title="Gallery", cards=(), statement=""):
         """Write all works as one self-contained HTML page, and return its path.

@@ -137,8 +137,7 @@ def png_bytes(image, record, scale=1, key=None):
 
     Each pixel is drawn ``scale`` × ``scale``; the mark is put into the enlarged picture, since that is what is shown.
     """
-    enlarged = np.repeat(np.repeat(np.asarray(image), integer("scale", scale, 1), axis=0), scale, axis=1)
-    marked = enlarged if key is None else watermark(enlarged, key)
+    marked = _shown(image, scale, key)
     text = PngImagePlugin.PngInfo()
     text.add_itxt("Title", record["title"])
     text.add_itxt("Software", record["software"])
@@ -149,16 +148,22 @@ def png_bytes(image, record, scale=1, key=None):
     return buffer.getvalue()
 
 
-def gif_bytes(frames, record, fps=10, scale=1):
-    """Return frames uint8 (T, H, W, 1 or 3) as an endless GIF with ``record`` as its comment, without a watermark.
+def gif_bytes(frames, record, fps=10, scale=1, key=None):
+    """Return frames uint8 (T, H, W, 1 or 3) as an endless GIF with ``record`` as its comment; see ``png_bytes``.
 
-    A palette of 256 colours has no room for the mark of a colour picture.
+    Every frame gets the mark.
     """
-    animation = _images.gif_bytes(frames, fps, scale)
+    animation = _images.gif_bytes([_shown(frame, scale, key) for frame in frames], fps)
     comment = json.dumps({_NAME: record}).encode()  # ASCII only, as the format wants
     blocks = b"".join(bytes([len(part)]) + part for part in _slices(comment, 255))
     # Before the trailer, which is the last byte (GIF89a, sections 24 and 27).
     return animation[:-1] + b"\x21\xfe" + blocks + b"\x00" + animation[-1:]
+
+
+def _shown(image, scale, key):
+    """Return an image enlarged ``scale`` times, with the mark of ``key`` unless it is None."""
+    enlarged = np.repeat(np.repeat(np.asarray(image), integer("scale", scale, 1), axis=0), scale, axis=1)
+    return enlarged if key is None else watermark(enlarged, key)
 
 
 def read(source):

@@ -146,7 +146,7 @@ def test_an_exported_gif_walks_there_and_back_with_both_origins(works):
         greys = []
         for k in range(walk.n_frames):
             walk.seek(k)
-            greys.append(int(np.asarray(walk.convert("L"))[0, 0]))
+            greys.append(round(np.asarray(walk.convert("L")).mean()))
     # Pillow joins equal neighbours to one longer frame, so that they are not counted here.
     assert greys[0] == pytest.approx(168, abs=3) and min(greys) == pytest.approx(88, abs=3)
     low = greys.index(min(greys))

@@ -195,6 +195,17 @@ def test_a_gif_gives_back_its_facts_and_still_plays():
         picture.load()
 
 
+@pytest.mark.parametrize("kind", ["face", "grey"])
+def test_every_frame_of_a_gif_can_hold_the_mark_in_spite_of_its_palette(kind):
+    frames = np.stack([drawn(kind), drawn(kind)[:, ::-1]])
+    with Image.open(io.BytesIO(provenance.gif_bytes(frames, RECORD, scale=2, key="key"))) as picture:
+        for k in range(2):
+            picture.seek(k)
+            pixels = np.asarray(picture.convert("RGB"))
+            assert provenance.detect(pixels, "key")["p_value"] < 1e-12
+            assert provenance.detect(pixels, "another")["p_value"] > 1e-4
+
+
 def test_a_page_gives_back_its_facts():
     page = f'<!doctype html><meta name="provenance" content="{html.escape(json.dumps(RECORD))}"><p>'
     assert provenance.read(page.encode()) == RECORD
