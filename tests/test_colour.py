@@ -132,7 +132,7 @@ def test_two_equal_modes_give_grey_by_the_mean_and_stay_a_choice_of_two_in_the_b
 
 def test_rebalancing_weights_average_one_and_follow_the_formula(bins):
     _, ab = colour.split_lab(data.photo_patches("test", stride=128).images[:40])
-    p = bins.frequencies(ab)
+    p = bins.frequencies(ab[:, ::4, ::4])
     assert p.sum() == pytest.approx(1) and len(p) == len(bins.centres)
     w = bins.class_weights(p)
     assert p @ w == pytest.approx(1)
