@@ -72,10 +72,10 @@ def test_the_preview_blends_the_two_styles(mixer):
 def test_the_sheet_shows_the_result_and_its_sources(mixer):
     sheet = mixer.render(mix=100, strength=100)
     np.testing.assert_array_equal(sheet[150, 150], (0, 200, 0))
-    for row, colour in enumerate([(100, 100, 100), (200, 0, 0), (0, 200, 0)]):
-        np.testing.assert_array_equal(sheet[row * 176 + 60, 384 + 14 + 40], colour)
+    for column, colour in enumerate([(100, 100, 100), (200, 0, 0), (0, 200, 0)]):
+        np.testing.assert_array_equal(sheet[-60, column * 172 + 60], colour)
     assert mixer.render(content=1).shape == sheet.shape, "the sheet keeps its size"
-    assert (mixer.render(second=2)[352:370, -6:] > 250).all(), "a long title is cut off before the edge"
+    assert (mixer.render(first=2)[390:410, 332:344] == 255).all(), "a long title is cut off before the next one"
 
 
 def test_refinement_goes_on_from_the_preview(mixer):

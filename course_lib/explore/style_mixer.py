@@ -13,8 +13,9 @@ from course_lib.explore.base import Control, Explorer
 
 SCALES = {"half": 0.5, "as the picture": 1.0, "double": 2.0}  # size at which styles are read, in sizes of the picture
 TICKS, STEPS = 24, 3  # of refinement: positions of its slider, and steps of optimisation in each
-FULL = 6.0  # weight of the style against the content when the strength is 100 %
-_MAIN, _SMALL, _GAP, _HEAD, _INK = 384, 150, 14, 20, "#222222"
+FULL = 10.0  # weight of the style against the content when the strength is 100 %
+_MAIN, _SMALL = (504, 378), (160, 120)  # width and height in which the result and its sources are fitted
+_GAP, _HEAD, _INK = 12, 20, "#222222"
 
 
 class StyleMixer(Explorer):
@@ -55,23 +56,21 @@ class StyleMixer(Explorer):
         return self._preview(values) if values["refinement"] == 0 else self._refined(values).image
 
     def draw(self, values):
-        """Return the painted picture, enlarged, and beside it the content and the two styles."""
-        shown = _fitted(self.picture(values), _MAIN)
+        """Return the painted picture, enlarged, and below it the content and the two styles."""
         sources = [
             (f"picture: {self._title('content', values)}", self.contents[self._title("content", values)]),
             (f"{100 - values['mix']} %: {self._title('first', values)}", self.styles[self._title("first", values)]),
             (f"{values['mix']} %: {self._title('second', values)}", self.styles[self._title("second", values)]),
         ]
-        page = Image.new("RGB", (_MAIN + _GAP + 2 * _SMALL, 3 * (_SMALL + _HEAD + 6)), "white")
-        page.paste(Image.fromarray(shown), (0, _HEAD))
+        below = _MAIN[1] + _GAP
+        page = Image.new("RGB", (_MAIN[0], below + _HEAD + _SMALL[1]), "white")
+        shown = _fitted(self.picture(values), _MAIN)
+        page.paste(shown, ((_MAIN[0] - shown.width) // 2, _MAIN[1] - shown.height))
         pen = ImageDraw.Draw(page)
         for k, (text, source) in enumerate(sources):
-            small = _fitted(source, _SMALL)
-            top = k * (_SMALL + _HEAD + 6)
-            pen.text(
-                (_MAIN + _GAP, top), self._cut(text), fill=_INK if k == 0 else plots.COLOURS[k - 1], font=self._font
-            )
-            page.paste(Image.fromarray(small), (_MAIN + _GAP, top + _HEAD))
+            left = k * (_SMALL[0] + _GAP)
+            pen.text((left, below), self._cut(text), fill=(_INK, *plots.COLOURS)[k], font=self._font)
+            page.paste(_fitted(source, _SMALL), (left, below + _HEAD))
         return np.asarray(page)
 
     def describe(self, values):
@@ -143,13 +142,13 @@ class StyleMixer(Explorer):
         )
 
     def _cut(self, text):
-        while self._font.getlength(text) > 2 * _SMALL - 6:
+        while self._font.getlength(text) > _SMALL[0]:
             text = text[:-2].rstrip("… ") + "…"
         return text
 
 
-def _fitted(picture, side):
-    """Return a picture enlarged or reduced to ``side`` pixels on its longer side."""
-    factor = side / max(picture.shape[:2])
+def _fitted(picture, box):
+    """Return a picture as large as fits in ``box`` (width, height)."""
+    factor = min(box[0] / picture.shape[1], box[1] / picture.shape[0])
     size = tuple(max(1, round(factor * length)) for length in picture.shape[1::-1])
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
+    return Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC)
