@@ -7,7 +7,7 @@ from course_lib import colour, data, images, metrics, nets, restoration, transla
 
 HEADS = ("background", "skin", "hair_colour", "shirt_colour")  # attributes of a face that are colours
 LEVELS, SPACING = 8, 10  # what a colorizer sees of lightness; grid of its bins
-HINTS, HINT_SIZE = 6.0, 5  # mean number of hints on a training face, and their side in pixels
+HINTS, HINT_SIZE = 16.0, 5  # mean number of hints on a training face (few are ignored for long), and their side
 FACES = 6_000  # training faces: enough for 13 independent attributes
 TEST_FACES = 1_000
 
