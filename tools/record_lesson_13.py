@@ -60,7 +60,8 @@ def spectrum(pictures):
 spectrum.name = "log energy in 8 rings of frequency"
 
 
-TERMS = {"L1": L1, "L2": L2, "feature": lambda w: Feature(early_features(), 0.1 * w), "adversarial": Adversarial}
+# Lite0's maps are large: this weight makes their difference count about as much as the pixels'.
+TERMS = {"L1": L1, "L2": L2, "feature": lambda w: Feature(early_features(), 5e-4 * w), "adversarial": Adversarial}
 
 
 def terms_of(method):
