@@ -34,6 +34,8 @@ class StyleMixer(Explorer):
             refuse("styles", "at least one content and two styles", f"{len(self.contents)} and {len(self.styles)}")
         self.fast, self.painter, self.size = fast, painter, integer("size", size, 32)
         self.title = title
+        pictures = [(True, *item) for item in self.contents.items()] + [(False, *item) for item in self.styles.items()]
+        self._small = {(is_content, name): _fitted(picture, _SMALL) for is_content, name, picture in pictures}
         self._maps, self._statistics = {}, {}
         self._painting = None, None, []
         self._font = ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), 13)
@@ -57,20 +59,17 @@ class StyleMixer(Explorer):
 
     def draw(self, values):
         """Return the painted picture, enlarged, and below it the content and the two styles."""
-        sources = [
-            (f"picture: {self._title('content', values)}", self.contents[self._title("content", values)]),
-            (f"{100 - values['mix']} %: {self._title('first', values)}", self.styles[self._title("first", values)]),
-            (f"{values['mix']} %: {self._title('second', values)}", self.styles[self._title("second", values)]),
-        ]
+        shares = ("picture", f"{100 - values['mix']} %", f"{values['mix']} %")
         below = _MAIN[1] + _GAP
         page = Image.new("RGB", (_MAIN[0], below + _HEAD + _SMALL[1]), "white")
         shown = _fitted(self.picture(values), _MAIN)
         page.paste(shown, ((_MAIN[0] - shown.width) // 2, _MAIN[1] - shown.height))
         pen = ImageDraw.Draw(page)
-        for k, (text, source) in enumerate(sources):
-            left = k * (_SMALL[0] + _GAP)
-            pen.text((left, below), self._cut(text), fill=(_INK, *plots.COLOURS)[k], font=self._font)
-            page.paste(_fitted(source, _SMALL), (left, below + _HEAD))
+        for k, name in enumerate(("content", "first", "second")):
+            left, title = k * (_SMALL[0] + _GAP), self._title(name, values)
+            text = self._cut(f"{shares[k]}: {title}")
+            pen.text((left, below), text, fill=(_INK, *plots.COLOURS)[k], font=self._font)
+            page.paste(self._small[name == "content", title], (left, below + _HEAD))
         return np.asarray(page)
 
     def describe(self, values):
