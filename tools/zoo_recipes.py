@@ -95,7 +95,7 @@ RECIPES = {
         data="faces",
         epochs=64,
         batch_size=16,
-        learning_rate=7e-4,
+        learning_rate=6e-4,
         arguments={"image_shape": (64, 64, 3), "latent_dim": 100, "width": 32},
         precision="mixed_bfloat16",
         # Without the batch's deviation long hair and hoop earrings were all but lost.
