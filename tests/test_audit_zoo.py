@@ -90,7 +90,7 @@ class Stub:
     def __init__(self, monkeypatch):
         self.train = RNG.integers(0, 256, (40, 28, 28, 1), dtype=np.uint8)
         self.held_out = RNG.integers(0, 256, (30, 28, 28, 1), dtype=np.uint8)
-        monkeypatch.setattr(zoo_recipes, "sample", lambda model, n: np.repeat(self.train[:1], 30, axis=0))
+        monkeypatch.setattr(zoo_recipes, "sample", lambda model, n, recipe: np.repeat(self.train[:1], 30, axis=0))
         monkeypatch.setattr(zoo_recipes, "reference", lambda recipe: self.held_out)
         monkeypatch.setattr(zoo_recipes, "load", lambda recipe, split: (self.train / np.float32(127.5) - 1, {}))
 
