@@ -9,7 +9,7 @@ import zoo_recipes
 
 from course_lib import images, metrics, zoo
 
-EVALUATIONS = (1, 2, 4, 8, 16, 32, 64)  # of the velocity, for each picture
+EVALUATIONS = (1, 2, 4, 8, 16, 32)  # of the velocity, for each picture
 SAMPLES = 2500
 BATCH = 250
 
