@@ -36,6 +36,7 @@ _MODULES = (
     "plots",
     "explore",
     "checks",
+    "progress",
 )
 
 

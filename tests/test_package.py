@@ -43,6 +43,7 @@ ORDER = [
     "callbacks",
     "explore",
     "checks",
+    "progress",
 ]
 FILES = sorted(FOLDER.rglob("*.py"))
 
