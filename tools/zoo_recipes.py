@@ -85,7 +85,7 @@ RECIPES = {
         epochs=16,
         batch_size=64,
         learning_rate=1e-3,
-        arguments={"image_shape": (28, 28, 1), "width": 48, "blocks": 1, "times": "uniform", "steps": 16},
+        arguments={"image_shape": (28, 28, 1), "width": 48, "blocks": 1, "times": "uniform", "steps": 8},
         precision="mixed_bfloat16",
         training={"ema": 0.999},
     ),
