@@ -24,6 +24,8 @@ from course_lib._feature_networks import FeatureNetwork as FeatureNetwork
 from course_lib._feature_networks import calibration_images as calibration_images
 from course_lib._feature_networks import feature_network as feature_network
 from course_lib._feature_networks import untrained_features as untrained_features
+from course_lib._style_judges import lightness_correlation as lightness_correlation
+from course_lib._style_judges import patch_distance as patch_distance
 from course_lib._style_pictures import SMALLEST, checked_picture, checked_styles, fitted, floats, resized, scaled
 from course_lib._validate import choice, integer, number, refuse
 
