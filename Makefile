@@ -3,6 +3,6 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 TARGETS = lab test test-fast notebooks exercises data zoo benchmarks lint env
 .PHONY: $(TARGETS)
 
-# make lab · make test · make notebooks ARGS=03 · make zoo ARGS=faces-gan · make PYTHON=python3.12 test
+# make lab · make lab GPU=1 · make test · make notebooks ARGS=03 · make zoo ARGS=faces-gan · make PYTHON=python3.12 test
 $(TARGETS):
 	@$(PYTHON) tools/setup_env.py $@ $(ARGS)

@@ -11,13 +11,15 @@ import setup_env
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = sys.version_info[:2]
+Disk = namedtuple("Disk", "total used free")
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A project whose ``python -m venv`` and ``pip`` are replaced by a record of the calls made."""
     for name in setup_env.INPUTS:
-        (tmp_path / name).write_text(name)
+        (tmp_path / name).write_text(f"# {name}\ntensorflow==2.0.1\n")
+    monkeypatch.setattr(setup_env.shutil, "disk_usage", lambda path: Disk(99e9, 0, 99e9))
     calls = []
 
     def call(command, **_):
@@ -59,6 +61,71 @@ def test_a_changed_requirement_installs_again_into_the_same_environment(project)
     assert len(setup_env.calls) == 2 and all("pip" in call for call in setup_env.calls)
 
 
+@pytest.fixture
+def linux(monkeypatch):
+    """A machine for which CUDA libraries exist."""
+    monkeypatch.setattr(setup_env.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(setup_env.platform, "machine", lambda: "x86_64")
+
+
+def test_gpu_installs_the_pinned_tensorflows_cuda_libraries_once_and_they_stay(project, linux):
+    setup_env.prepare(project)
+    setup_env.calls.clear()
+    setup_env.prepare(project, gpu=True)
+    assert setup_env.calls[-1][-1] == "tensorflow[and-cuda]==2.0.1"
+    setup_env.calls.clear()
+    setup_env.prepare(project, gpu=True)
+    setup_env.prepare(project)
+    assert setup_env.calls == [], "neither again nor away"
+    (project / "requirements.txt").write_text("tensorflow==2.0.2\n")
+    setup_env.prepare(project)
+    assert setup_env.calls[-1][-1] == "tensorflow[and-cuda]==2.0.2", "a newer TensorFlow gets its own"
+
+
+def test_gpu_needs_more_disk_and_names_a_missing_driver(project, linux, monkeypatch, capsys):
+    monkeypatch.setattr(setup_env, "DRIVERS", ("/nowhere",))
+    monkeypatch.setattr(setup_env.shutil, "which", lambda name: None)
+    setup_env.prepare(project, gpu=True)
+    assert "no NVIDIA driver was found" in capsys.readouterr().out
+    setup_env.stamp_path(project).unlink()
+    monkeypatch.setattr(setup_env.shutil, "disk_usage", lambda path: Disk(10, 5, 5e9))
+    with pytest.raises(setup_env.SetupError, match="12 GB are needed"):
+        setup_env.prepare(project, gpu=True)
+
+
+@pytest.mark.parametrize(
+    ("system", "said"), [("Windows", "inside WSL2"), ("Darwin", "no CUDA on macOS"), ("Plan9", "")]
+)
+def test_gpu_is_refused_where_there_is_no_cuda_before_anything_is_installed(project, monkeypatch, system, said):
+    monkeypatch.setattr(setup_env.platform, "system", lambda: system)
+    with pytest.raises(setup_env.SetupError, match=f"(?s)exist for Linux only.*{said}.*runs on the CPU"):
+        setup_env.prepare(project, gpu=True)
+    assert setup_env.calls == []
+
+
+def test_gpu_is_asked_for_as_an_argument_or_as_makes_variable(monkeypatch):
+    assert setup_env.wants_gpu(["lab", "GPU=1"], {}) and setup_env.wants_gpu(["lab"], {"GPU": "1"})
+    assert not setup_env.wants_gpu(["lab"], {}) and not setup_env.wants_gpu(["lab"], {"GPU": "0"})
+    assert not setup_env.wants_gpu(["lab", "GPU=0"], {"GPU": "1"}), "the argument wins"
+    asked, steps = [], []
+    monkeypatch.setattr(setup_env, "prepare", lambda root, gpu: asked.append(gpu) or Path("python"))
+    monkeypatch.setattr(setup_env.subprocess, "call", lambda c, **o: steps.append(c) or 0)
+    assert setup_env.main(["notebooks", "03", "GPU=1"]) == 0
+    assert asked == [True] and steps[0][-1] == "03", "the command itself does not see it"
+
+
+def test_make_hands_the_variable_on(tmp_path):
+    if setup_env.shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    fake = tmp_path / "python"
+    fake.write_text('#!/bin/sh\necho "GPU is $GPU"\n')
+    fake.chmod(0o755)
+    run = subprocess.run(
+        ["make", f"PYTHON={fake}", "GPU=1", "env"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert "GPU is 1" in run.stdout
+
+
 def test_a_failed_installation_is_explained_and_tried_again_next_time(project, monkeypatch):
     call = setup_env.subprocess.call
     monkeypatch.setattr(setup_env.subprocess, "call", lambda c, **o: 1 if "pip" in c else call(c, **o))
@@ -74,8 +141,7 @@ def test_an_unwritable_folder_is_explained(project, monkeypatch):
 
 
 def test_a_full_disk_is_explained_before_anything_is_installed(project, monkeypatch):
-    usage = namedtuple("usage", "total used free")(10, 9, 1.2e9)
-    monkeypatch.setattr(setup_env.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(setup_env.shutil, "disk_usage", lambda path: Disk(10, 9, 1.2e9))
     with pytest.raises(setup_env.SetupError, match="1.2 GB are free .* 4 GB are needed"):
         setup_env.prepare(project)
     assert setup_env.calls == []
@@ -108,7 +174,7 @@ def test_probe_reads_a_real_python_and_survives_what_is_not_one(tmp_path):
 
 
 def test_the_command_line_reports_a_missing_piece_with_status_1(monkeypatch, capsys):
-    def missing(root):
+    def missing(root, gpu):
         raise setup_env.SetupError("no disk")
 
     monkeypatch.setattr(setup_env, "prepare", missing)
@@ -118,7 +184,7 @@ def test_the_command_line_reports_a_missing_piece_with_status_1(monkeypatch, cap
 
 def test_steps_run_in_order_with_arguments_on_the_last_and_stop_at_a_failure(monkeypatch):
     calls = []
-    monkeypatch.setattr(setup_env, "prepare", lambda root: Path("python"))
+    monkeypatch.setattr(setup_env, "prepare", lambda root, gpu: Path("python"))
     monkeypatch.setattr(setup_env.subprocess, "call", lambda c, **o: calls.append((c, o)) or "format" in c)
     assert setup_env.main(["notebooks", "03"]) == 0
     assert calls.pop()[0][-1] == "03"

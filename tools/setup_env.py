@@ -11,12 +11,17 @@
     lint        ruff, rules and format
     env         set up only
 
-The first call creates .venv and installs requirements.txt; later calls find it done. This file uses the
-standard library only and runs on Python 3.7 and later, so that a wrong Python gets an answer and not a syntax error.
+The first call creates .venv and installs requirements.txt; later calls find it done. With GPU=1 after the command
+(make lab GPU=1), or as an environment variable, TensorFlow's CUDA libraries are installed too: Linux and WSL2 with an
+NVIDIA card. They stay installed until .venv is deleted; lesson 00's report says whether the GPU is really used.
+
+This file uses the standard library only and runs on Python 3.7 and later, so that a wrong Python gets an answer and
+not a syntax error.
 """
 
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -25,7 +30,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SUPPORTED = ((3, 11), (3, 12), (3, 13))
 INSTALL_GB = 4.0  # the installed set takes 2.7 GB, and pip keeps a copy of what it downloads
+CUDA_GB = 8.0  # more for the CUDA libraries: an estimate with room to spare
 INPUTS = ("requirements.txt", "pyproject.toml")
+CUDA_MARK = "with CUDA\n"
+DRIVERS = ("/proc/driver/nvidia/version", "/usr/lib/wsl/lib/nvidia-smi")
 PROBE = "import sys; print(*sys.version_info[:2]); import venv, ensurepip"
 
 # nbval: one kernel for each file, so a file's cells must stay in one worker (loadfile).
@@ -59,9 +67,10 @@ def main(arguments):
     if not arguments or arguments[0] not in COMMANDS:
         print(__doc__)
         return 2
-    command, extra = arguments[0], arguments[1:]
+    command = arguments[0]
+    extra = [argument for argument in arguments[1:] if not argument.startswith("GPU=")]
     try:
-        python = prepare(ROOT)
+        python = prepare(ROOT, wants_gpu(arguments, os.environ))
     except SetupError as error:
         print(f"\nThe set-up stopped: {error}", file=sys.stderr)
         return 1
@@ -77,14 +86,27 @@ def main(arguments):
     return 0
 
 
-def prepare(root):
-    """Return the Python of ``root/.venv`` after creating and filling it where needed."""
+def wants_gpu(arguments, variables):
+    """Return whether GPU=1 was given, as an argument or, which is how make hands it on, as a variable."""
+    given = [a.partition("=")[2] for a in arguments if a.startswith("GPU=")] + [variables.get("GPU", "")]
+    return given[0].strip().lower() not in ("", "0", "no", "false")
+
+
+def prepare(root, gpu=False):
+    """Return the Python of ``root/.venv`` after creating and filling it where needed.
+
+    ``gpu`` asks for the CUDA libraries too; where they were installed before, they stay.
+    """
     folder = root / ".venv"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     version = probe([str(python)])[0] if python.exists() else None
-    if version in SUPPORTED and stamp_path(root).exists() and stamp_path(root).read_text() == stamp(root, version):
+    found = stamp_path(root).read_text() if stamp_path(root).exists() else ""
+    gpu = gpu or (version in SUPPORTED and CUDA_MARK in found)
+    if version in SUPPORTED and found == stamp(root, version, gpu):
         return python
-    require_disk(root)
+    if gpu:
+        require_cuda_system()
+    require_disk(root, INSTALL_GB + CUDA_GB * gpu)
     if version not in SUPPORTED:
         base = find_python()
         say("creating .venv with {}".format(" ".join(base)))
@@ -92,7 +114,9 @@ def prepare(root):
             raise SetupError(f"could not create {folder}. Check that the folder can be written to.")
         version = probe([str(python)])[0]
     install(root, python)
-    stamp_path(root).write_text(stamp(root, version))
+    if gpu:
+        install_cuda(root, python)
+    stamp_path(root).write_text(stamp(root, version, gpu))
     return python
 
 
@@ -135,22 +159,51 @@ def find_python():
     )
 
 
-def require_disk(root):
-    """Refuse to start an installation that the disk cannot hold."""
+def require_disk(root, needed):
+    """Refuse to start an installation of ``needed`` GB that the disk cannot hold."""
     free = shutil.disk_usage(str(root)).free / 1e9
-    if free < INSTALL_GB:
+    if free < needed:
         raise SetupError(
-            f"{free:.1f} GB are free on the disk of {root}; {INSTALL_GB:.0f} GB are needed.\n"
+            f"{free:.1f} GB are free on the disk of {root}; {needed:.0f} GB are needed.\n"
             "Free some space (pip cache purge helps) and run this again."
         )
 
 
+def require_cuda_system():
+    """Refuse GPU=1 where TensorFlow has no CUDA build, with what to do instead."""
+    if platform.system() == "Linux" and platform.machine() in ("x86_64", "aarch64"):
+        return
+    advice = {
+        "Windows": "TensorFlow uses GPUs on Windows only inside WSL2: install it (wsl --install) and run this there.",
+        "Darwin": "There is no CUDA on macOS. For a GPU, open a lesson in Colab.",
+    }
+    raise SetupError(
+        "GPU=1 installs CUDA libraries, which exist for Linux only (x86_64, aarch64).\n"
+        f"{advice.get(platform.system(), '')}\nWithout GPU=1 everything runs on the CPU."
+    )
+
+
 def install(root, python):
-    """Install the pinned set and the package itself; pip's own messages stay visible."""
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install"]
+    """Install the pinned set and the package itself."""
     say("installing requirements.txt (about 1 GB to download the first time)")
-    for arguments in (["-r", "requirements.txt"], ["--no-deps", "-e", "."]):
-        if subprocess.call(pip + arguments, cwd=str(root)):
+    pip(root, python, ["-r", "requirements.txt"], ["--no-deps", "-e", "."])
+
+
+def install_cuda(root, python):
+    """Install the CUDA libraries that belong to the pinned TensorFlow, and say so if no driver is there to use them."""
+    lines = (root / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pinned = next(line.strip() for line in lines if line.startswith("tensorflow=="))
+    say("installing TensorFlow's CUDA libraries (several GB to download the first time)")
+    pip(root, python, [pinned.replace("tensorflow", "tensorflow[and-cuda]")])
+    if not any(Path(place).exists() for place in DRIVERS) and not shutil.which("nvidia-smi"):
+        say("no NVIDIA driver was found here: install it too, or lessons run on the CPU (lesson 00's report says so)")
+
+
+def pip(root, python, *calls):
+    """Run ``pip install`` with each list of arguments; pip's own messages stay visible."""
+    command = [str(python), "-m", "pip", "--disable-pip-version-check", "install"]
+    for arguments in calls:
+        if subprocess.call(command + arguments, cwd=str(root)):
             raise SetupError(
                 "pip failed; its message stands above.\n"
                 "  No connection or a time-out: check the network (a proxy: set HTTPS_PROXY), run this again.\n"
@@ -164,10 +217,10 @@ def stamp_path(root):
     return root / ".venv" / "course-stamp.txt"
 
 
-def stamp(root, version):
+def stamp(root, version, gpu=False):
     """Return what .venv depends on: the Python, the place of the folder, and what is to be installed."""
     digests = [hashlib.sha256((root / name).read_bytes()).hexdigest() for name in INPUTS]
-    return "\n".join(["{}.{}".format(*version), str(root)] + digests) + "\n"
+    return "\n".join(["{}.{}".format(*version), str(root)] + digests) + "\n" + CUDA_MARK * gpu
 
 
 def environment(command):
