@@ -37,6 +37,7 @@ _MODULES = (
     "explore",
     "checks",
     "progress",
+    "placement",
 )
 
 

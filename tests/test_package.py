@@ -44,6 +44,7 @@ ORDER = [
     "explore",
     "checks",
     "progress",
+    "placement",
 ]
 FILES = sorted(FOLDER.rglob("*.py"))
 

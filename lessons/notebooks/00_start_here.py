@@ -252,7 +252,7 @@ explorer.show()
 # %% [markdown]
 # ## 7 · The map
 #
-# Each lesson runs alone, from top to bottom, without a network. Those marked *planned* are being written.
+# Each lesson runs alone, from top to bottom, without a network.
 #
 # | | lesson | you will be able to |
 # |---|---|---|
@@ -267,15 +267,37 @@ explorer.show()
 # | **08** | [Wasserstein, penalties, spectral norm](08_wasserstein.ipynb) | solve small transport problems exactly; choose a loss and a regulariser |
 # | **09** | [Measuring generators](09_measuring_generators.ipynb) | measure quality and diversity, and know how each metric is fooled |
 # | **10** | [What improves quality? A controlled study](10_what_improves_quality.ipynb) | plan and read an ablation |
-# | 11 | Training on a GPU · *planned* | move the same code to a GPU and make it fast |
-# | 12 | Control: conditional generation and editing · *planned* | ask for attributes, invert and edit a picture |
-# | 13 | Super-resolution and colour · *planned* | enlarge and colour pictures, and know what is invented |
-# | 14 | Style transfer · *planned* | paint a photograph in another's manner |
-# | 15 | Diffusion, speed, and your own gallery · *planned* | sample in few steps; document a work |
+# | **11** | [Training on a GPU](11_training_on_a_gpu.ipynb) | move the same code to a GPU and make it fast |
+# | **12** | [Control: conditional generation and editing](12_control_and_editing.ipynb) | ask for attributes, invert and edit a picture |
+# | **13** | [Super-resolution and colour](13_super_resolution_and_colour.ipynb) | enlarge and colour pictures, and know what is invented |
+# | **14** | [Style transfer](14_style_transfer.ipynb) | paint a photograph in another's manner |
+# | **15** | [Diffusion, speed, and your own gallery](15_diffusion_and_gallery.ipynb) | sample in few steps; document a work |
 #
 # **Exercises** stand in the folder `exercises`. Each task ends in a check that tells you at once whether your answer holds and, for typical
-# mistakes, which one it looks like. `solutions` has the worked answers.
+# mistakes, which one it looks like. `solutions` has the worked answers. The terms of the field, in English and Chinese, stand in
+# the [glossary](../docs/glossary.md).
 #
+# Every check that passes is noted in one small file in your home folder (`progress.path()` says where, and the environment variable
+# `COURSE_PROGRESS=off` switches it off). Nothing leaves your machine. This is your map:
+
+# %%
+from course_lib import progress
+
+progress.overview()
+
+# %% [markdown]
+# In the cloud that file is lost with the machine: `progress.export("mine.json")` before you leave and `progress.merge("mine.json")` when
+# you come back.
+#
+# **Where to start?** If this is not your first meeting with generative models, answer what you can; the button names the first lesson
+# with something new for you. An honest *I am not sure* gives the best advice.
+
+# %%
+from course_lib import placement
+
+placement.show()
+
+# %% [markdown]
 # **Next:** [lesson 01](01_distributions.ipynb), which asks what it means to draw *one more* picture of a kind. In a hurry?
 # [Lesson 03](03_building_a_vae.ipynb) builds the model that compresses and imagines, [lesson 06](06_dcgan.ipynb) the one that drew
 # the faces above. Each says at its top what it builds on.
