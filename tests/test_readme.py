@@ -9,7 +9,7 @@ import yaml
 import course_lib
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "TEACHING.md"]
 
 
 def text_of(name):
