@@ -7,6 +7,7 @@ from keras import layers
 from scipy.ndimage import gaussian_filter
 
 from course_lib import gan, nets
+from course_lib.nets import flops as flops
 
 SHAPE = (28, 28, 1)
 SHIFT, HOLE = 3, 14  # pixels: an eighth and a half of the side, as Zhao et al. 2020 shift and cut
@@ -57,22 +58,6 @@ def discriminator(width=16, depth=0):
     x = layers.Conv2D(8 * width, 3, padding="same")(x)
     x = layers.Flatten()(layers.LeakyReLU(nets.SLOPE)(x))
     return keras.Model(image, layers.Dense(1, name="logit")(x), name="discriminator")
-
-
-def flops(model):
-    """Return the floating point operations of one example's forward pass through all dense and convolution layers.
-
-    A multiplication and an addition count as two. A transposed convolution multiplies every pixel of its input by
-    the whole kernel, a convolution every pixel of its output.
-    """
-    total = 0
-    for layer in model.layers:
-        if isinstance(layer, layers.Dense):
-            total += 2 * int(np.prod(layer.kernel.shape))
-        elif isinstance(layer, (layers.Conv2D, layers.Conv2DTranspose)):
-            seen = layer.input if isinstance(layer, layers.Conv2DTranspose) else layer.output
-            total += 2 * int(np.prod(layer.kernel.shape)) * seen.shape[1] * seen.shape[2]
-    return total
 
 
 # --- Data ------------------------------------------------------------------------------------
