@@ -13,11 +13,13 @@ from course_lib._conditional import conditional_decoder as conditional_decoder
 from course_lib._conditional import conditional_encoder as conditional_encoder
 from course_lib._conditional import conditional_generator as conditional_generator
 from course_lib._conditional import projection_discriminator as projection_discriminator
+from course_lib._costs import flops as flops
 from course_lib._layers import DepthToSpace, SpectralNorm
 from course_lib._layers import SpaceToDepth as SpaceToDepth
 from course_lib._net_parts import SLOPE, activated, doubled, feature_map, halved, mean_and_logvar, subpixel_gathered
 from course_lib._net_parts import image_shape as _image_shape
 from course_lib._net_parts import widths as _widths
+from course_lib._restorers import BicubicUpsampling as BicubicUpsampling
 from course_lib._restorers import free_unet as free_unet
 from course_lib._restorers import residual_upscaler as residual_upscaler
 from course_lib._style_nets import style_decoder as style_decoder
