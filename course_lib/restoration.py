@@ -9,7 +9,7 @@ import numpy as np
 
 from course_lib import images as _images
 from course_lib import metrics
-from course_lib._validate import array, check_shape, choice, images_uint8, integer, number, refuse
+from course_lib._validate import array, check_shape, choice, images_uint8, integer, number, refuse, sample_pair
 
 CHANNELS = ("y", "rgb")
 
@@ -64,20 +64,40 @@ def bootstrap(values, groups=None, level=0.95, draws=2000, seed=0):
     return Interval(float(values.mean()), float(low), float(high))
 
 
+def paired_kernel_distance(restored, truth):
+    """Return the kernel distance (cubic kernel, unbiased) of features (N, d) of pictures and of their own truths.
+
+    ``metrics.kernel_distance`` takes its two sets for independent. Here row i of both belongs to one picture, and the
+    N pairs (i, i) would pull the estimate below zero: they are left out of the cross term, too (Gretton et al. 2012,
+    https://jmlr.org/papers/v13/gretton12a.html, lemma 6), so that the truth itself is at 0 exactly.
+    Raises ``ValueError`` for fewer than two rows or different numbers of them.
+    """
+    a, b = sample_pair("restored", restored, "truth", truth, minimum=2)
+    check_shape("truth", b, a.shape)
+    across = _cubic(a, b)
+    table = _cubic(a, a) + _cubic(b, b) - across - across.T
+    return float((table.sum() - np.trace(table)) / (len(a) * (len(a) - 1)))
+
+
 def plane_point(restored, truth, extract, channel="y", crop=0):
     """Return a method's place on the perception-distortion plane of Blau & Michaeli 2018.
 
     https://arxiv.org/abs/1711.06077. Distortion compares each image with its own truth: "psnr" (dB) and "ssim", means
     over the batch. Perception compares the two sets: "kernel_distance" of features, ``extract(images) -> (N, d)``,
-    with "features" naming them. No method can be best at both: beyond a bound a smaller one costs the other.
+    with "features" naming them; see ``paired_kernel_distance``. No method can be best at both: beyond a bound a smaller
+    one costs the other.
     """
     restored, truth = images_uint8("restored", restored), images_uint8("truth", truth)
     return {
         "psnr": float(psnr_of_each(restored, truth, channel, crop).mean()),
         "ssim": float(ssim_of_each(restored, truth, channel, crop).mean()),
-        "kernel_distance": float(metrics.kernel_distance(extract(truth), extract(restored))),
+        "kernel_distance": paired_kernel_distance(extract(restored), extract(truth)),
         "features": getattr(extract, "name", type(extract).__name__),
     }
+
+
+def _cubic(a, b):
+    return (a @ b.T / a.shape[1] + 1) ** 3
 
 
 def _prepared_pair(restored, truth, channel, crop):

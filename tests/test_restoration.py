@@ -76,6 +76,20 @@ def test_bootstrap_of_one_group_has_no_width():
     assert restoration.bootstrap([5.0]) == (5.0, 5.0, 5.0)
 
 
+def test_the_kernel_distance_of_pairs_is_unbiased_where_the_pairs_are_alike():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(500, 60, 3))
+    twins = [restoration.paired_kernel_distance(a, a + 0.1 * b) for a, b in zip(x, np.roll(x, 1, axis=0), strict=True)]
+    assert restoration.paired_kernel_distance(x[0], x[0]) == 0
+    # Independent sets of the same two distributions say what the answer is; taken for independent, pairs are below it.
+    other = np.roll(x, 7, axis=0)
+    apart = [metrics.kernel_distance(a, b + 0.1 * c) for a, b, c in zip(x, other, np.roll(x, 1, axis=0), strict=True)]
+    naive = [metrics.kernel_distance(a, a + 0.1 * b) for a, b in zip(x, np.roll(x, 1, axis=0), strict=True)]
+    error = np.hypot(np.std(apart), np.std(twins)) / np.sqrt(500)
+    assert abs(np.mean(twins) - np.mean(apart)) < 4 * error
+    assert np.mean(naive) < np.mean(apart) - 4 * error
+
+
 def moments(x):
     """Return two simple features of each image: its mean grey and the size of its details."""
     x = x.astype(float).mean(axis=-1)
@@ -106,6 +120,8 @@ def test_truth_stands_at_the_best_end_of_the_plane_and_other_pictures_are_percep
         ("values", lambda: restoration.bootstrap([np.inf])),
         ("groups", lambda: restoration.bootstrap([1.0, 2.0], [0])),
         ("level", lambda: restoration.bootstrap([1.0], level=0)),
+        ("restored", lambda: restoration.paired_kernel_distance(np.ones((1, 2)), np.ones((1, 2)))),
+        ("truth", lambda: restoration.paired_kernel_distance(np.ones((3, 2)), np.ones((4, 2)))),
         ("draws", lambda: restoration.bootstrap([1.0], draws=0)),
     ],
 )

@@ -95,7 +95,7 @@ def distances(made, target):
     """Return each method's kernel distance to the truth on Lite0's features, and the floor: two halves of the truth."""
     extract = metrics.FeatureExtractor("lite0")
     true = extract(target)
-    values = {name: metrics.kernel_distance(true, extract(x)) for name, x in made.items()}
+    values = {name: restoration.paired_kernel_distance(extract(x), true) for name, x in made.items()}
     halves = np.random.default_rng(0).permutation(len(true))
     values["floor_truth_vs_truth"] = metrics.kernel_distance(true[halves[::2]], true[halves[1::2]])
     return {"features": extract.name, **{name: float(f"{value:.4g}") for name, value in values.items()}}

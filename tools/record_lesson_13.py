@@ -26,10 +26,10 @@ from course_lib.translation import L1, L2, Adversarial, BinCrossEntropy, Feature
 RUNS = Path(__file__).resolve().parents[1] / "runs" / "lesson_13"
 RECORD = _assets.ROOT / "lessons" / "13_translation"
 SEEDS = (0, 1)
-STEPS = {"start": 600, "plane": 400, "colour": 600, "enhance": 400}
+STEPS = {"start": 600, "plane": 400, "colour": 400, "enhance": 400}
 RATES = {"start": 1e-3, "plane": 3e-4, "colour": 1e-3, "enhance": 1e-3}
 BATCH, FACTOR, SPACING = 16, 4, 20  # SPACING of the bins: 75 of them, where the shipped colorizer has 261
-SIZES = {"plane": (24, 4), "colour": 12, "enhance": 8}  # width and blocks, or width
+SIZES = {"plane": (24, 4), "colour": 8, "enhance": 8}  # width and blocks, or width
 PLANE = ("L1", "L2", "L1 + feature", "L1 + 0.003 adversarial", "L1 + 0.03 adversarial")
 COLOUR = ("L2", "L1", "bins", "bins, rebalanced", "L1 + 0.03 adversarial")
 EVERY, TEST_FACES = 2, 400  # every second held-out patch is measured, and so many held-out faces
@@ -123,7 +123,7 @@ def colours(method, seed):
     """Return a model, its batches, and what measures it, for colour from posterised lightness with one loss."""
     _, lightness, ab = small_faces("train", FACES)
     bins = colour.gamut_bins(SPACING) if method.startswith("bins") else None
-    network = nets.free_unet(1, len(bins.centres) if bins else 2, SIZES["colour"], depth=4)
+    network = nets.free_unet(1, len(bins.centres) if bins else 2, SIZES["colour"], depth=3)
     if bins:
         weights = bins.class_weights(bins.frequencies(ab[:500])) if "rebalanced" in method else None
         model = compiled(network, [BinCrossEntropy(bins.centres, bins.sigma, weights)], RATES["colour"])
