@@ -40,6 +40,26 @@ class ConditionalBatchNorm(layers.Layer):
         return super().get_config() | {"momentum": self.momentum}
 
 
+@keras.saving.register_keras_serializable("course_lib")
+class ConditionalScale(layers.Layer):
+    """Scale and shift of each channel by the condition: [x (N, H, W, C), c (N, k)] -> (1 + Γc) · x + Bc, (N, H, W, C).
+
+    Perez et al. 2018, https://arxiv.org/abs/1709.07871. It starts as the identity.
+    """
+
+    def build(self, shapes):
+        (*_, channels), (*_, k) = shapes
+        self.kernel = self.add_weight(shape=(k, 2 * channels), initializer="zeros", name="kernel")
+
+    def call(self, inputs):
+        x, c = inputs
+        scale, shift = keras.ops.split(keras.ops.cast(c, x.dtype) @ self.kernel, 2, axis=-1)
+        return (1 + scale[:, None, None]) * x + shift[:, None, None]
+
+    def compute_output_shape(self, shapes):
+        return shapes[0]
+
+
 def conditional_generator(image_shape, latent_dim, condition_dim, width=32):
     """Return a generator [z (N, ``latent_dim``), c (N, ``condition_dim``)] -> images (N, H, W, C) in [-1, 1].
 
@@ -95,8 +115,16 @@ def conditional_encoder(image_shape, latent_dim, condition_dim, width=32):
 def conditional_decoder(image_shape, latent_dim, condition_dim, width=32):
     """Return a decoder [z (N, ``latent_dim``), c (N, ``condition_dim``)] -> raw outputs (N, H, W, C).
 
-    ``conv_decoder`` of z with c beside it. Raises ``ValueError`` unless height and width are divisible by 4.
+    ``conv_decoder`` of z with c beside it; c also scales and shifts every feature map. With c beside z alone, z came to
+    say everything about a face before the decoder had learned to listen to c, and a change of c changed nothing.
+    Raises ``ValueError`` unless height and width are divisible by 4.
     """
+    filters = parts.widths(image_shape, width)
     z, c = keras.Input((latent_dim,)), keras.Input((condition_dim,))
-    x = parts.doubled(layers.Concatenate()([z, c]), image_shape, width)
+    x = layers.LeakyReLU(parts.SLOPE)(layers.Dense(8 * width)(layers.Concatenate()([z, c])))
+    x = ConditionalScale()([parts.feature_map(x, image_shape, filters), c])
+    for count in reversed(filters):
+        x = layers.Conv2DTranspose(count, 4, strides=2, padding="same")(x)
+        x = layers.LeakyReLU(parts.SLOPE)(ConditionalScale()([x, c]))
+    x = layers.Conv2D(image_shape[-1], 3, padding="same", dtype="float32", name="pixels")(x)
     return keras.Model([z, c], x, name="decoder")

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from course_lib import gan, losses, nets, vae
-from course_lib._conditional import ConditionalBatchNorm
+from course_lib._conditional import ConditionalBatchNorm, ConditionalScale
 from course_lib.divergences import kl_to_standard_normal
 
 SHAPE, K, D = (8, 8, 1), 3, 4
@@ -55,6 +55,16 @@ def test_conditional_batchnorm_starts_plain_and_then_scales_each_example_by_its_
     told = layer([x, c], training=True).numpy()
     np.testing.assert_allclose(told[::2], plain[::2] + 5, atol=1e-5)
     np.testing.assert_allclose(told[1::2], 2 * plain[1::2] - 1, atol=1e-5)
+
+
+def test_conditional_scale_starts_as_the_identity_and_then_scales_and_shifts_each_channel():
+    x = np.random.default_rng(0).normal(size=(2, 2, 2, 2)).astype(np.float32)
+    layer = ConditionalScale()
+    np.testing.assert_array_equal(layer([x, np.eye(2, dtype=np.float32)]), x)
+    layer.kernel.assign([[1.0, 0.0, 0.0, 5.0], [0.0, -1.0, 3.0, 0.0]])  # scales of both channels, then shifts
+    told = layer([x, np.eye(2, dtype=np.float32)]).numpy()
+    np.testing.assert_allclose(told[0], x[0] * [2, 1] + [0, 5], rtol=1e-6)
+    np.testing.assert_allclose(told[1], x[1] * [1, 0] + [3, 0], rtol=1e-6)
 
 
 def test_the_projection_is_linear_in_the_condition_and_absent_at_first():
