@@ -104,7 +104,11 @@ class AdaIN(keras.Model):
         return images.resize(shown[None], content.shape[:2])[0]
 
     def _maps(self, x):
-        return self.encoder(x, training=False)[DECODED]
+        return self._features(x)[DECODED]
+
+    def _features(self, x):
+        # Moments and losses are computed in float32 whatever the precision policy: a small variance is lost in half.
+        return {name: tf.cast(value, "float32") for name, value in self.encoder(x, training=False).items()}
 
     # --- Training --------------------------------------------------------------------------------
 
@@ -122,7 +126,7 @@ class AdaIN(keras.Model):
 
     def errors(self, decoded, target, style):
         """Return the content loss (eq. 12) of decoded images against their maps, and the style loss (eq. 13)."""
-        got, wanted = self.encoder(decoded), self.encoder(style)
+        got, wanted = self._features(decoded), self._features(style)
         content = tf.reduce_mean((got[DECODED] - target) ** 2)
         pairs = [(channel_moments(got[name]), channel_moments(wanted[name])) for name in MATCHED]
         return content, tf.add_n([tf.reduce_mean((a - b) ** 2) for g, w in pairs for a, b in zip(g, w, strict=True)])

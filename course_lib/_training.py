@@ -14,8 +14,9 @@ class TrainingDiverged(FloatingPointError):
 class KeepLastGood(keras.callbacks.Callback):
     """Stop at the first non-finite log and put the weights of the last snapshot back.
 
-    A snapshot of all ``variables()`` (weights and optimizer state) is taken every ``every`` steps,
-    in memory, and only while every value in it is finite.
+    A snapshot of all ``variables()`` (weights and optimizer state) is taken every ``every`` steps, in memory, and only
+    while every value in it is finite. The logs it looks at are those that ``fit`` has read already: it waits for the
+    device once for each ``steps_per_execution`` steps, with this callback or without.
     """
 
     def __init__(self, variables, every=100):
@@ -24,11 +25,14 @@ class KeepLastGood(keras.callbacks.Callback):
         self.every = every
 
     def on_train_begin(self, logs=None):
-        self.step = 0
+        self.step = self.epoch_start = 0  # steps of this fit
         self._remember()
 
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch_start = self.step
+
     def on_train_batch_end(self, batch, logs=None):
-        self.step += 1
+        self.step = self.epoch_start + batch + 1  # not one more: a call may have taken several steps
         bad = [name for name, value in (logs or {}).items() if not np.isfinite(value)]
         if bad:
             for variable, value in zip(self.variables(), self.snapshot, strict=True):
@@ -37,15 +41,33 @@ class KeepLastGood(keras.callbacks.Callback):
                 f"{' and '.join(bad)} became NaN or infinite at step {self.step} of this fit. "
                 f"The weights of step {self.snapshot_step} were put back. {_likely_cause(self.model)}"
             )
-        if self.step % self.every == 0:
+        if self.step >= self.next_snapshot:
             self._remember()
 
     def _remember(self):
+        self.next_snapshot = self.step + self.every
         values = [variable.numpy() for variable in self.variables()]
         if all(np.isfinite(value).all() for value in values if np.issubdtype(value.dtype, np.floating)):
             self.snapshot, self.snapshot_step = values, self.step
         elif self.step == 0:
             raise TrainingDiverged("The model's weights hold NaN or infinite values before the first step.")
+
+
+class ReplicaSeeds(keras.random.SeedGenerator):
+    """A seed generator from which every replica draws numbers of its own.
+
+    Keras's has the same state on all replicas of a ``tf.distribute`` strategy, so that N graphics cards would train on
+    N copies of the same noise. On one replica the two are alike.
+    """
+
+    def next(self, ordered=True):
+        """Return the next seed (2,), different on each replica, and step on."""
+        seed = super().next(ordered)
+        context = tf.distribute.get_replica_context()
+        if context is None or context.num_replicas_in_sync == 1:
+            return seed
+        # Far apart, so that no replica's numbers are those of a neighbouring seed.
+        return seed + tf.stack([tf.cast(context.replica_id_in_sync_group, seed.dtype) * 1_000_003, 0])
 
 
 def optimizers(model):
@@ -55,8 +77,13 @@ def optimizers(model):
 
 
 def guarded_fit(fit, model, x, callbacks, **kwargs):
-    """Call ``fit`` after checking a batch of ``x``, with ``KeepLastGood`` among the callbacks."""
+    """Call ``fit`` after checking a batch of ``x``, with ``KeepLastGood`` among the callbacks.
+
+    Arrays are fed ahead of the step by Keras; a dataset is made to be, if its owner did not.
+    """
     training_images("x", first_batch(x))
+    if isinstance(x, tf.data.Dataset):
+        x = x.prefetch(tf.data.AUTOTUNE)
 
     def variables():
         return model.variables + [v for opt in optimizers(model).values() for v in opt.variables]

@@ -1,4 +1,5 @@
-"""Keras callbacks: what the network draws while it learns, its curves, and a doctor for GANs (in ``_doctor``).
+"""Keras callbacks: what the network draws while it learns, its curves, a doctor for GANs (in ``_doctor``),
+and checkpoints in mid-epoch (in ``_backup``).
 
 What they collect lives in plain lists on the callback, so an interrupted ``fit`` (Ctrl-C) loses nothing
 and a later ``fit`` with the same callback goes on. Outside Jupyter they collect and display nothing.
@@ -11,10 +12,11 @@ import numpy as np
 
 from course_lib import images as _images
 from course_lib import plots
+from course_lib._backup import Backup
 from course_lib._doctor import GanDoctor
 from course_lib._validate import choice, integer, number, refuse
 
-__all__ = ["GanDoctor", "LiveCurves", "LivePicture", "SampleGrid"]
+__all__ = ["Backup", "GanDoctor", "LiveCurves", "LivePicture", "SampleGrid"]
 
 
 class LivePicture:

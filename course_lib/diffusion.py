@@ -25,7 +25,7 @@ from course_lib._noising import (
     flow_coordinates,
     linear_betas,
 )
-from course_lib._training import follow_average, guarded_fit, per_replica
+from course_lib._training import ReplicaSeeds, follow_average, guarded_fit, per_replica
 from course_lib._validate import check_shape, choice, integer, number, refuse
 
 __all__ = [
@@ -120,7 +120,7 @@ class FlowMatching(keras.Model):
         self.ema = None if ema is None else number("ema", ema, 0, 1)
         self.steps = integer("steps", steps, 1)
         self.seed = seed
-        self.noise = keras.random.SeedGenerator(seed)
+        self.noise = ReplicaSeeds(seed)
         self.latent_dim = int(np.prod(self.image_shape))
         self.network_ema = None
         if ema is not None:

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from course_lib import losses
-from course_lib._training import follow_average, guarded_fit, per_replica
+from course_lib._training import ReplicaSeeds, follow_average, guarded_fit, per_replica
 from course_lib._validate import check_condition, choice, integer, number, refuse
 
 PENALTIES = {
@@ -69,7 +69,7 @@ class GAN(keras.Model):
         self.penalty_every = integer("penalty_every", penalty_every, 1)
         self.discriminator_steps = integer("discriminator_steps", discriminator_steps, 1)
         self.ema = None if ema is None else number("ema", ema, 0, 1)
-        self.noise = keras.random.SeedGenerator(seed)
+        self.noise = ReplicaSeeds(seed)
         self.latent_dim = generator.inputs[0].shape[-1]
         self.step_count = self.add_weight(shape=(), dtype="int64", initializer="zeros", trainable=False, name="step")
         self.generator_ema = None

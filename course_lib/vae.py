@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from course_lib import losses
-from course_lib._training import guarded_fit, per_replica
+from course_lib._training import ReplicaSeeds, guarded_fit, per_replica
 from course_lib._validate import check_condition, choice, integer, number, refuse
 from course_lib.divergences import kl_to_standard_normal
 
@@ -32,7 +32,7 @@ class VAE(keras.Model):
         self.likelihood = choice("likelihood", likelihood, LIKELIHOODS)
         self.beta = number("beta", beta, minimum=0)
         self.seed = seed
-        self.noise = keras.random.SeedGenerator(seed)
+        self.noise = ReplicaSeeds(seed)
         self.latent_dim = _common_latent_dim(encoder, decoder, self._inputs)
         if likelihood == "gaussian":
             # σ = 0.22, a blurry fit of [-1, 1] images: from 0, Adam would need thousands of steps to come down.
