@@ -85,6 +85,6 @@ def _edited(kind, originals, truths, asked):
         return data.compose_faces(data.random_attributes(_N, seed=12) | {name: asked[name] for name in told})
     if kind == "leaking":
         return data.compose_faces(asked | {"shirt_colour": (asked["shirt_colour"] + 1) % 6})
-    noise = 8 * rng.standard_normal(truths.shape)
+    noise = 5 * rng.standard_normal(truths.shape)
     made = {"nothing": originals, "noisy": truths + noise, "half": (originals.astype(float) + truths) / 2}[kind]
     return np.rint(made).clip(0, 255).astype(np.uint8)
