@@ -11,7 +11,7 @@
 # - say why a colorizer trained with L2 paints brown, and what classification, rebalancing, an adversary or one dab of colour change;
 # - undo a fading with the same few lines, by another target.
 #
-# **Time.** Reading 40 minutes. Running all cells: about 90 seconds on two CPU cores. On a GPU its time has not been measured yet.
+# **Time.** Reading 40 minutes. Running all cells: about 60 seconds on two CPU cores. On a GPU its time has not been measured yet.
 #
 # **Builds on** lesson 06 (transposed convolutions, `train_step`), lesson 09 (kernel distance) and lesson 08 (Wasserstein distances).
 #
@@ -494,15 +494,15 @@ plots.side_by_side(
 # Choose what stands left and right of the divider and drag it. The window is enlarged beside the picture.
 
 # %%
-crops = {"China": (60, 200), "Chelsea the cat": (40, 110), "Coffee cup": (100, 200)}
+crops = {"Chelsea the cat": (40, 110), "China": (60, 120), "Coffee cup": (100, 200)}
 by_hand = {}
 for title, (top, start) in crops.items():
     whole_photo = next(work.image for work in data.load_photos("test") if work.title == title)
     original = whole_photo[None, top : top + 192, start : start + 256]
     tiny_photo = images.downscale(original, 4)
-    by_hand[title] = {"original": original[0], "nearest ×4": images.enlarge(tiny_photo, 4, "nearest")[0]}
-    by_hand[title]["bicubic ×4"] = images.enlarge(tiny_photo, 4)[0]
+    by_hand[title] = {"bicubic ×4": images.enlarge(tiny_photo, 4)[0]}
     by_hand[title]["shipped ×4"] = translation.translate(shipped_4, tiny_photo)[0]
+    by_hand[title] |= {"nearest ×4": images.enlarge(tiny_photo, 4, "nearest")[0], "original": original[0]}
 divider = explore.Comparer(by_hand, crop=4, title="Super-resolution ×4")
 divider.show()
 
@@ -640,7 +640,7 @@ assert gaussian_tradeoff(r, 1.0)[1] < 2 * (1 - r**2), "stretching is cheaper tha
 # - **adversarial loss**: a discriminator sees real and restored pictures, and the network is paid for being taken for real ([Ledig et al. 2016](https://arxiv.org/abs/1609.04802)). It asks about distributions: the only one that moves towards $P=0$ by design;
 # - **both**, with L1 to keep the colours where they belong.
 #
-# The experiment takes minutes, so it is **recorded** (`tools/record_lesson_13.py`): a small ×4 network was trained with L1, and then on, from the same weights, with each loss. “L1 + 0.03 adversarial” means: the weight 1 for the absolute error, 0.03 for the generator's non-saturating loss. Each point is a seed. The vertical axis is the kernel distance of lesson 09, here on Lite0's features, between the restored and the true patches: how far is the *set* from a set of photographs?
+# The experiment takes minutes, so it is **recorded** (`tools/record_lesson_13.py`): a small ×4 network was trained with L1, and then on, from the same weights, with each loss. “L1 + 0.1 adversarial” means: the weight 1 for the absolute error, 0.1 for the generator's non-saturating loss. Each point is a seed. The vertical axis is the kernel distance of lesson 09, here on Lite0's features, between the restored and the true patches: how far is the *set* from a set of photographs?
 #
 # A detail that is easily missed: lesson 09's estimate is unbiased for two *independent* sets. Here row $i$ of both sets is one and the same place, and the $N$ terms $k(x_i,\hat x_i)$ of nearly equal pictures would pull it below zero. So they are left out, as the terms $k(x_i,x_i)$ are (`restoration.paired_kernel_distance`).
 #
@@ -720,7 +720,7 @@ figure.alt_text = "Left: recorded methods on the plane of PSNR and kernel distan
 figure
 
 # %%
-PIXELS, ADVERSARIAL = "L1", "L1 + 0.03 adversarial"
+PIXELS, ADVERSARIAL = "L1", "L1 + 0.3 adversarial"
 summary = {
     method: {
         "PSNR (dB)": f"{np.mean([run['psnr'] for run in runs]):.2f}",
@@ -730,6 +730,11 @@ summary = {
     }
     for method, runs in plane.items()
 }
+for run in plane[ADVERSARIAL]:
+    print(
+        f"seed {run['seed']}: the discriminator ended at a loss of {run['last_epoch']['d_loss']:.3f}; 2 ln 2 = {2 * np.log(2):.3f}"
+    )
+    assert run["last_epoch"]["d_loss"] < 2 * np.log(2) - 0.005, "it says more than 'I do not know'"
 for pixel, sharp in zip(plane[PIXELS], plane[ADVERSARIAL], strict=True):
     assert pixel["psnr"] > sharp["psnr"] and pixel["energy_db"][4] < sharp["energy_db"][4]
 Markdown(as_markdown(summary, "trained with"))
@@ -756,9 +761,9 @@ plots.side_by_side(
 # The same divider, with the recorded losses; the two methods that you choose are ringed on the plane. Which would you rather look at? Which would you rather have as evidence?
 
 # %%
-shown = (0, 2, 4, 6)
+order = [PIXELS, ADVERSARIAL, *(name for name in versions if name not in (PIXELS, ADVERSARIAL))]
 compare = explore.Comparer(
-    {f"patch {i + 1}": {name: x[i] for name, x in versions.items()} for i in shown},
+    {f"patch {i + 1}": {name: versions[name][i] for name in order} for i in (1, 3, 5, 2)},
     crop=4,
     plane={
         method: (np.mean([run["psnr"] for run in runs]), np.mean([run["kernel_distance"] for run in runs]))
@@ -875,7 +880,7 @@ for code, name in enumerate(names):
     print(f"{name:6} true {np.round(ab_of[name], 1)}, painted {np.round(painted[name], 1)}")
 alike = np.array([painted[name] for name in crowd])
 assert np.ptp(alike, axis=0).max() < 2, "the same answer, whatever the true colour is"
-assert np.linalg.norm(alike - expected, axis=1).max() < 5, "and it is the conditional mean"
+assert np.linalg.norm(alike - expected, axis=1).max() < 3, "and it is the conditional mean"
 
 # %% [markdown]
 # ### Classification: learn the distribution, then choose
@@ -991,7 +996,8 @@ for name, value in {
 }.items():
     judged[name] |= dict(zip(("chroma", "rmse of ab"), value, strict=True))
 judged["limit from lightness"] |= {"chroma": "", "rmse of ab": ""}
-assert judged["L2"]["rmse of ab"] < judged["grey"]["rmse of ab"]
+errors = {method: judged[method]["rmse of ab"] for method in study}
+assert errors["L2"] == min(errors.values()) < judged["grey"]["rmse of ab"], "it was trained for that"
 assert judged["L2"]["chroma"] < judged["true picture"]["chroma"], "L2 is paler than the truth"
 Markdown(as_markdown(judged, "recorded, without hints"))
 
@@ -1006,7 +1012,7 @@ plots.side_by_side(
 )
 
 # %% [markdown]
-# Look at the last column: L2 has the smallest error in colour, as it must, and is the palest. A method that *commits itself* is wrong more dearly when it is wrong. Neither is to blame; the picture does not contain the answer. (The limit counts flat colours. A network may pass it where the drawing gives a clue, such as the shade of an eyebrow or the rim of a line; and the classifier may read a colour from its lightness alone, which is why grey is not at chance.)
+# Look at the last columns: L2 has the smallest error in colour, as it must, and it is paler than the truth. A method that *commits itself* is wrong more dearly when it is wrong. Neither is to blame; the picture does not contain the answer. (The limit counts flat colours. A network may pass it where the drawing gives a clue, such as the shade of an eyebrow or the rim of a line; and the classifier may read a colour from its lightness alone, which is why grey is not at chance.)
 #
 # ## 9 · A hint is worth more than a loss
 #
@@ -1127,6 +1133,7 @@ plots.side_by_side(
 # | fine on reduced pictures, poor on camera pictures | the damage of training is not that of life | model the damage (noise, JPEG, blur), or train on it |
 # | soft texture, best PSNR | the conditional mean: the loss is doing its job | accept, or pay up to 3 dB for an adversary |
 # | crisp texture that is wrong | an adversary's invention | never as evidence |
+# | an adversary without effect, its loss at $2\ln2=1.386$ | the discriminator says “I do not know” of everything; here, R1 with lesson 08's weight on a *map* of logits over a whole picture, whose gradient is a large sum | a far smaller weight; look at the logits, not only at pictures |
 # | grain in a checkerboard | independent sub-pixel kernels, or a kernel that is no multiple of the stride | begin the last layer at zero; $k$ a multiple of $f$ |
 # | brown faces, pale shirts | the mean of colours | bins, rebalancing, temperature, hints |
 # | colours that flip inside one shirt | temperature too low | raise $T$ |
