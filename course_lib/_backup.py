@@ -60,9 +60,9 @@ class Backup(keras.callbacks.Callback):
     """Save the whole training every ``every`` steps and after each epoch; a ``fit`` of an equal model goes on from it.
 
     An epoch that was interrupted is begun again, with the weights, optimizer state and random generators of the last
-    checkpoint: ``fit`` offers no way into the middle of its data. What ``keras.callbacks.BackupAndRestore`` with a
-    ``save_freq`` in steps does not do: it writes over its only checkpoint, and after a restart it takes the running
-    epoch for the first one. Raises ``ValueError`` in ``fit`` if the folder belongs to another model.
+    checkpoint: ``fit`` offers no way into the middle of its data. ``keras.callbacks.BackupAndRestore`` with a
+    ``save_freq`` in steps leaves out the random generators, writes over its only checkpoint, and takes a restarted
+    epoch for epoch 0. Raises ``ValueError`` in ``fit`` if the folder belongs to another model.
     """
 
     def __init__(self, folder, every=500):

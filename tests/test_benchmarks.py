@@ -229,6 +229,21 @@ class TestPublishedRecipes:
         assert after.min() >= model.low and after.max() <= 1 and np.isfinite(after).all()
 
 
+class TestTraining:
+    def test_arithmetic_is_counted_forward_and_backward(self):
+        import keras
+        import tensorflow as tf
+        import training
+
+        x = image = keras.Input((8, 8, 3))
+        x = keras.layers.Flatten()(keras.layers.Conv2D(5, 3, padding="same")(x))
+        model = keras.Model(image, keras.layers.Dense(7)(x))
+        model.compile("sgd", "mse")
+        convolution, dense = 2 * (2 * 8 * 8 * 5) * 27, 2 * (2 * 7) * 320  # a batch of two
+        counted = training.counted(model, (tf.TensorSpec((2, 8, 8, 3)), tf.TensorSpec((2, 7))))
+        assert counted == 2 * convolution + 3 * dense  # nobody asks for the gradient of the images
+
+
 class TestExplorers:
     def test_every_explorer_is_found_and_can_be_built(self):
         import explorers

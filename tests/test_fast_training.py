@@ -8,7 +8,7 @@ import trainers
 from trainers import examples, make, trained, weights
 
 from course_lib import gan, losses
-from course_lib._training import KeepLastGood, TrainingDiverged
+from course_lib._training import KeepLastGood, TrainingDiverged, guarded_fit
 
 GAMES = [  # every loss and every penalty
     {"loss": "minimax"},
@@ -118,6 +118,12 @@ def test_nothing_in_a_step_runs_in_python_or_prints_or_asserts(name, options):
     kinds = {node.op for node in nodes}
     assert {"MatMul", "AssignSubVariableOp"} <= kinds
     assert not {kind for kind in kinds if "PyFunc" in kind or kind.startswith(("Print", "Assert"))}
+
+
+def test_datasets_are_prepared_ahead_of_the_step():
+    fed = []
+    guarded_fit(lambda x, **_: fed.append(x), make("VAE"), poisoned(), None)
+    assert "Prefetch" in type(fed[0]).__name__
 
 
 # --- The guard against NaN ---------------------------------------------------------------------

@@ -39,7 +39,7 @@ PROBE = "import sys; print(*sys.version_info[:2]); import venv, ensurepip"
 # nbval: one kernel for each file, so a file's cells must stay in one worker (loadfile).
 PYTEST = ["-m", "pytest", "-n", "2", "--dist", "loadfile"]
 NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300"]
-BENCHMARKS = ("metrics", "throughput", "scaling", "explorers", "startup", "report")
+BENCHMARKS = ("metrics", "throughput", "training", "scaling", "explorers", "startup", "report")
 LINT = [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."]]
 COMMANDS = {
     # Named as an address: given as a file, its folder would become the root, and exercises/ could not be reached.
