@@ -194,12 +194,15 @@ def fast():
 
 
 def test_training_lowers_the_loss_and_leaves_the_encoder_alone(fast):
-    x = RNG.uniform(-1, 1, (16, 16, 16, 3)).astype(np.float32)
+    x = images.to_float(images.resize(RNG.integers(0, 256, (16, 3, 3, 3), dtype=np.uint8), 16))
     before = [w.copy() for w in fast.encoder.get_weights()]
     fast.compile(keras.optimizers.Adam(3e-3))
     history = fast.fit(x, x[::-1].copy(), batch_size=8, epochs=4, verbose=0).history
-    assert set(history) == {"loss", "content", "style"}
+    assert set(history) == {"loss", "content", "style", "pixels"}
     assert history["loss"][-1] < 0.9 * history["loss"][0]
+    assert history["pixels"][-1] < history["pixels"][0]
+    terms = np.array([history[name][-1] for name in ("content", "style", "pixels")])
+    assert terms @ [1, fast.style_weight, fast.pixel_weight] == pytest.approx(history["loss"][-1], rel=1e-4)
     for old, new in zip(before, fast.encoder.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     with pytest.raises(ValueError, match="style: expected float images"):

@@ -167,7 +167,7 @@ RECIPES = {
         what="Super-resolver of photographs, twice the size, trained with L1 on their patches",
         kind="upscaler",
         data="photos",
-        epochs=60,
+        epochs=36,
         batch_size=16,
         learning_rate=1e-3,
         arguments={"factor": 2, "width": 32, "blocks": 4},
@@ -197,7 +197,7 @@ RECIPES = {
         what="Colorizer of faces from 8 levels of lightness and colour hints: logits of 261 bins of the ab plane",
         kind="colorizer",
         data="faces",
-        epochs=10,
+        epochs=8,
         batch_size=16,
         learning_rate=1e-3,
         arguments={"in_channels": 4, "out_channels": 261, "width": 16, "depth": 4, "stride": 2},
@@ -219,7 +219,7 @@ RECIPES = {
         batch_size=8,
         learning_rate=5e-4,
         arguments={"width": 32},
-        training={"style_weight": 10.0},
+        training={"style_weight": 10.0, "pixel_weight": 100.0},
     ),
 }
 PAIRED = ("upscaler", "colorizer")  # kinds trained on pairs, see paired_recipes
