@@ -154,7 +154,7 @@ class EditBench(Explorer):
         rows = {}
         for name in self.conditions.names[:6]:
             values = self.conditions.values[name]
-            wanted = [self.conditions.changed(base, **{name: values[k % len(values)]}) for k in range(6)]
+            wanted = [self.conditions.changed(base, **{name: values[k % len(values)]}) for k in range(4)]
             rows[_spoken(name)] = np.concatenate([self._generated(z, one) for one in wanted])
         return plots.side_by_side(rows, alt=f"One z; each row changes one attribute: {', '.join(rows)}.")
 
