@@ -920,6 +920,7 @@ assert ladder[0][2] > 1.5 * ladder[0][1], "a graph is faster than Python whereve
 # %%
 figure, axes = plots.canvas(9.2, 4.4)
 level = ladder[0][1]
+drawn = [level]  # heights, for the limits of the axis
 axes.bar(0, level, width=0.6, color=plots.GREY)
 axes.annotate(f"{level:,.0f}", (0, level), (0, 4), textcoords="offset points", ha="center", fontsize=10)
 for place, (*_, took) in enumerate(ladder, 1):
@@ -938,6 +939,7 @@ for place, (*_, took) in enumerate(ladder, 1):
     )
     axes.plot([place - 0.7, place + 0.3], [level, level], color=plots.GREY, linewidth=1)
     up = max(level, reached)
+    drawn += [up, reached]
     axes.annotate(
         f"× {factor:.2f}" + ("" if took else "\ntaken back"),
         (place, up),
@@ -952,12 +954,7 @@ axes.annotate(f"{level:,.0f}", (len(ladder) + 1, level), (0, 4), textcoords="off
 axes.set_xticks(
     range(len(ladder) + 2), ["eager,\nPython loop,\nbatch 16", *(name for name, *_ in ladder), "all that\npaid"]
 )
-lowest = min(ladder[0][1], *(a for _, _, a, _, _ in ladder))
-axes.set(
-    yscale="log",
-    ylabel="images / s (logarithmic)",
-    ylim=(0.6 * lowest, 2.2 * max(level, max(a for _, _, a, _, _ in ladder))),
-)
+axes.set(yscale="log", ylabel="images / s (logarithmic)", ylim=(0.6 * min(drawn), 2 * max(drawn)))
 axes.set_title(f"What each change bought: {level / ladder[0][1]:.1f} times in all\n{DEVICE}", fontsize=11)
 figure.alt_text = (
     f"Waterfall chart of images per second on a logarithmic axis, starting from {ladder[0][1]:,.0f} and ending at {level:,.0f}. "
