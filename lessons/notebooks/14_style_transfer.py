@@ -14,7 +14,7 @@
 #
 # **Builds on** lesson 09 (the kernel distance, transport between Gaussians on a line) and lesson 10 (checkerboards). What is needed of them is repeated.
 #
-# **Exercises:** `exercises/14_style_transfer.ipynb`, 45 to 90 minutes.
+# **Exercises:** `exercises/14_style_transfer.ipynb`, 60 to 90 minutes.
 
 # %%
 import importlib.resources
@@ -57,17 +57,16 @@ def fitted(picture, size):
     return images.resize(picture[None], tuple(round(side * factor) for side in picture.shape[:2]))[0]
 
 
-def shown(pictures, columns=4, width=2.4, alt="", title=None):
+def shown(pictures, columns=4, width=2.4, alt=""):
     """A figure of pictures, title -> (H, W, 3), each with its own size."""
     rows = -(-len(pictures) // columns)
     height = width * max(x.shape[0] / x.shape[1] for x in pictures.values()) + 0.3
-    figure, axes = plots.canvas(columns * width, rows * height + 0.3 * bool(title), rows, columns, alt, squeeze=False)
+    figure, axes = plots.canvas(columns * width, rows * height, rows, columns, alt, squeeze=False)
     for each in axes.flat:
         each.set_axis_off()
     for each, (name, picture) in zip(axes.flat, pictures.items(), strict=False):
         each.imshow(picture, interpolation="nearest", cmap="gray")
         each.set_title(name, fontsize=9)
-    figure.suptitle(title, fontsize=11)
     return figure
 
 
@@ -82,15 +81,15 @@ PAIRS = {
 }
 content, manner = fitted(photos["China"], SIZE), fitted(paintings[WAVE], SIZE)
 SHORT = {WAVE: "The Great Wave", SNOW: "Shrine in Snow", "Bal du moulin de la Galette": "Moulin de la Galette"}
-both = {name: fitted(photos[name], 112) for name in PAIRS}
-both |= {SHORT.get(name, name): fitted(paintings[name], 112) for name in PAIRS.values()}
+both = {name: fitted(photos[name], 96) for name in PAIRS}
+both |= {SHORT.get(name, name): fitted(paintings[name], 96) for name in PAIRS.values()}
 shown(
     both,
     alt="Above, four photographs: a pagoda above a lake, a cat, a cup of coffee, an orange dahlia. Below, four paintings: a great blue wave with foam like claws; two women in a boat among ducks, in loose strokes; a crowd in dappled light; a print of a shrine in snow.",
 )
 
 # %% [markdown]
-# Let us look through a network. **EfficientNet-Lite0** learned to name a thousand kinds of thing in photographs; the course ships it. We take its maps after the first four stages, at ½, ¼, ⅛ and ¹⁄₁₆ of the picture's size. Four channels of the second stage, for both pictures:
+# Let us look through a network. **EfficientNet-Lite0** learned to name a thousand kinds of thing in photographs; the course ships it. We take its maps after the first four stages, at ½, ¼, ⅛ and ¹⁄₁₆ of the picture's size. Three channels of the second stage, those that vary most in the painting, for both pictures:
 
 # %%
 lite0 = style.feature_network("lite0")
@@ -519,7 +518,7 @@ assert share_of_means(positions(by_layer["block3_relu2"])) > 2 * share_of_means(
 # |---|---|---|
 # | `"random"` | nothing. Normal random weights, scaled so that every channel has mean 0 and variance 1 on some pictures | five layers, to ⅛ of the size |
 # | `"lite0"` | to name 1,000 kinds of things in over a million photographs | four stages, to ¹⁄₁₆ |
-# | `"course"` | the same small network as `"random"`, trained by this course for a few minutes to tell from which of 30 pictures a patch was cut | as `"random"` |
+# | `"course"` | the same small network as `"random"`, trained by this course to tell from which of 30 pictures a patch was cut | as `"random"` |
 # | `"vgg"` | as Lite0, but with twenty million parameters in its convolutions: the choice of Gatys et al. Fetched by `keras.applications` (80 MB) | five layers |
 #
 # The third was trained for exactly this purpose: to tell pictures apart, wherever the patch lies, from the means of its channels. That is a statement about style. What its card says:
@@ -562,7 +561,7 @@ shown(
 )
 
 # %% [markdown]
-# **What you see depends on what was trained, and you should look before you read numbers.** Look at the sky, which was empty. Random features fill it with coloured grain: they see local contrast and colour, and match them by whatever pixels will do. Lite0 answers with broad, curved strokes. The course's features cut: dark contours beside even areas, much as a woodblock does.
+# **Look before you read numbers.** Look at the sky, which was empty. Random features fill it with coloured grain: they see local contrast and colour, and match these by whatever pixels will do. Lite0 answers with broad, curved strokes, and bends the roofs into waves. The course's features draw: dark contours with light seams beside them, as in relief, and bands of colour in the sky.
 #
 # But *equal strength* is not a fair comparison. The errors are each network's own, and what is 10 to one may be 1 to another. Nor may a network judge its own picture: it has been optimised to please exactly this judge (lesson 09, rule 5). So two judges that look through no network:
 #
@@ -573,7 +572,7 @@ shown(
 #
 # ### The recorded comparison
 #
-# `tools/record_lesson_14.py` painted four photographs in four manners, through each network, with four strengths from 0.1 to 100, and through random weights with two seeds. Here are the first pair's pictures, in rows of one network, the strength growing from left to right.
+# `tools/record_lesson_14.py` painted four photographs in four manners, through each network, with four strengths from 0.1 to 100, and through random weights with two seeds. Here are the first pair's pictures at the first three strengths (the last looks much like the third), in rows of one network.
 
 # %%
 ASSETS = importlib.resources.files("course_lib") / "assets/lessons"
@@ -589,10 +588,10 @@ print(
 print(f"{RECORD['minutes']} processor minutes, {RECORD['hardware']}, {RECORD['date']}; seeds: {RECORD['seeds']}")
 ROWS = {"random": "random 0", "lite0": "lite0", "course": "course"}
 plots.side_by_side(
-    {row: np.stack([recorded[f"{name}_0_{strength:g}"] for strength in strengths]) for row, name in ROWS.items()},
-    columns=[f"strength {strength:g}" for strength in strengths],
-    size=1.25,
-    alt="The pagoda in three rows of four pictures, one row for each network; from left to right the photograph turns into strokes, then dissolves.",
+    {row: np.stack([recorded[f"{name}_0_{strength:g}"] for strength in strengths[:3]]) for row, name in ROWS.items()},
+    columns=[f"strength {strength:g}" for strength in strengths[:3]],
+    size=1.2,
+    alt="The pagoda in three rows of three pictures, one row for each network; from left to right the photograph turns into strokes.",
 )
 
 # %% [markdown]
@@ -682,12 +681,25 @@ for name in ROWS:
     chosen = strengths[int(np.argmin(abs(kept - KEPT)))]
     rows = [r for r in runs if r["network"].split()[0] == name and r["strength"] == chosen]
     opinions[f"{name}, strength {chosen:g}"] = {JUDGES[j]: typical([r[f"style by {j}"] for r in rows]) for j in JUDGES}
-own = [list(row.values())[k] for k, row in enumerate(list(opinions.values())[1:])]
-for k, judge in enumerate(JUDGES.values()):
+for judge, painter in zip(JUDGES.values(), ROWS, strict=True):
     best = min(list(opinions)[1:], key=lambda name: opinions[name][judge])
     print(f"{judge}: best is {best}")
-    assert own[k] < opinions["the photograph itself"][judge]
+    assert best.startswith(painter), "everybody likes their own"
+    assert max(row[judge] for row in opinions.values()) == opinions["the photograph itself"][judge], (
+        "all transfer something"
+    )
+for photo in PAIRS:
+    assert table["lite0"][photo] == min(row[photo] for row in table.values()), "the patches like Lite0, each time"
+assert sum(table["random"][photo] > 0.9 * table["the photograph itself"][photo] for photo in PAIRS) == 3
 Markdown(as_markdown(opinions, "painted through"))
+
+# %% [markdown]
+# **The verdict.** Look at the last table first: *each judge likes its own painter best.* Three papers could be written from it, each with a table in bold. This is why a network must not judge itself.
+#
+# Each painter also improves, in the eyes of every other network, on the photograph: all three transfer *something* that the others recognise. Random features carry a good deal: the colours, the contrast, the size of the marks. That is remarkable for a network that has learned nothing, and it is what He, Wang and Hopcroft found in 2016 with a larger one. But they fill quiet areas with grain, and so, in three of the four pairs, the patches of their pictures are hardly nearer to the painter's than those of the photograph, or even farther away. Lite0, which has seen a million photographs, wins by the patches in all four pairs, and by the eye of the author of these lines. The course's
+# features lie in between for some pairs and behind for others: some minutes of training on thirty pictures do not replace ImageNet.
+#
+# And one pair fails for everyone: the dahlia on its dark teal ground stays far from the snow print's patches. When photograph and painting share neither colours nor tones, keeping the drawing and matching the patches contradict each other; $\lambda$ cannot settle that.
 
 # %% [markdown]
 # ## 7 · AdaIN: the same idea in one step
@@ -750,16 +762,18 @@ for layer in lite0.style:
 print("relative Gram error")
 for layer, row in left.items():
     print(f"{layer}: " + ", ".join(f"{name} {value:.3f}" for name, value in row.items()))
-    assert row["AdaIN"] < row["photograph"]
+    assert 0.25 < 1 - row["AdaIN"] / row["photograph"] < 0.75, "about half of it, more or less"
 
 # %% [markdown]
-# AdaIN removes a part, often the larger one, and what is left is the correlations. Exercise 5 takes the next step, a full matrix in place of $C$ factors.
+# Two numbers for each channel remove about half of an error of $C^2$ numbers; what is left is the correlations. Exercise 5 takes the next step, a full matrix in place of $C$ factors.
 #
 # ### The decoder, and its loss
 #
 # $$\text{picture}=d\big(\mathrm{AdaIN}(e(\text{photograph}),\,e(\text{painting}))\big)$$
 #
 # The encoder $e$ is our feature network up to a middle layer, at a quarter of the size, and stays as it is. Only the decoder $d$ is trained, on pairs of patches, with two demands on the decoded picture (equations 12 and 13 of the paper): **content:** looked at again by $e$, it must show the very map that AdaIN had made; **style:** in three layers, means and standard deviations must be those of the painting.
+#
+# The paper stops here. Our encoder is small and was trained on contours, and a decoder that pleases only this encoder drew every contour as a thick black line: the features did not mind. So there is a third demand, **pixels**: decoded from its *own* maps, a photograph must come back as it was, in mean squared error.
 #
 # Written out in full, and tried for a few steps:
 
@@ -781,20 +795,22 @@ def adain_losses(encoder, decoded, target, painting):
     return content_loss, style_loss
 
 
-def train_decoder(decoder, encoder, batches, style_weight=10.0, rate=1e-3):
-    """Train a decoder on batches (photographs, paintings) of float patches; losses (steps, 2)."""
+def train_decoder(decoder, encoder, batches, style_weight=10.0, pixel_weight=100.0, rate=1e-3):
+    """Train a decoder on batches (photographs, paintings) of float patches; losses content, style, pixels (steps, 3)."""
     optimizer = keras.optimizers.Adam(rate, global_clipnorm=1.0)
     optimizer.build(decoder.trainable_variables)
 
     @tf.function
     def train_step(photograph, painting):
-        target = style.adain(encoder(photograph)[DECODED], encoder(painting)[DECODED])
+        maps = encoder(photograph)[DECODED]
+        target = style.adain(maps, encoder(painting)[DECODED])
         with tf.GradientTape() as tape:
             content_loss, style_loss = adain_losses(encoder, decoder(target, training=True), target, painting)
-            loss = content_loss + style_weight * style_loss
+            pixels = tf.reduce_mean((decoder(maps, training=True) - photograph) ** 2)
+            loss = content_loss + style_weight * style_loss + pixel_weight * pixels
         gradients = tape.gradient(loss, decoder.trainable_variables)  # the encoder's weights are left alone
         optimizer.apply_gradients(zip(gradients, decoder.trainable_variables, strict=True))
-        return content_loss, style_loss
+        return content_loss, style_loss, pixels
 
     return np.array([[float(value) for value in train_step(*batch)] for batch in batches])
 
@@ -815,8 +831,9 @@ start = time.process_time()
 short = train_decoder(nets.style_decoder(width=32), encoder, batches)
 first, last = short[:5].mean(axis=0), short[-5:].mean(axis=0)
 print(f"{len(short)} steps, {time.process_time() - start:.0f} processor seconds")
-print(f"content loss {first[0]:.2f} -> {last[0]:.2f}, style loss {first[1]:.2f} -> {last[1]:.2f}")
-assert last[0] + 10 * last[1] < 0.8 * (first[0] + 10 * first[1])
+for name, before, after in zip(("content", "style", "pixels"), first, last, strict=True):
+    print(f"{name:8} {before:.3f} -> {after:.3f}")
+assert last @ [1, 10, 100] < 0.8 * first @ [1, 10, 100]
 
 # %% [markdown]
 # Fifty steps show that it learns; pictures need thousands. The shipped decoder had them:
@@ -840,19 +857,21 @@ theirs = fast.errors(decoded, target, painting)
 assert np.allclose(mine, theirs, rtol=1e-4), "the notebook's losses are the library's"
 
 # %%
-SHOWN = {name: paintings[name] for name in (*PAIRS.values(), "The Ramparts at Aigues-Mortes")}
+LOOKED_AT = ("China", "Chelsea the cat", "Coffee cup")
 start = time.process_time()
-sheet = {"as it is": np.stack([fitted(photos[name], 96)[:64, :64] for name in PAIRS])}
-for title, picture in SHOWN.items():
-    sheet[SHORT.get(title, title)] = np.stack(
-        [fast.stylise(photos[name], picture, size=96)[:64, :64] for name in PAIRS]
-    )
-per_picture = (time.process_time() - start) / (len(SHOWN) * len(PAIRS))
-print(f"{per_picture:.2f} processor seconds for a picture of 96 pixels")
+sheet = {"as it is": np.stack([fitted(photos[name], 144)[:80, 24:128] for name in LOOKED_AT])}
+for row, title, strength in (
+    ("decoded, strength 0", WAVE, 0.0),
+    (SHORT[WAVE], WAVE, 1.0),
+    ("Moulin de la Galette", "Bal du moulin de la Galette", 1.0),
+):
+    made = [fast.stylise(photos[name], paintings[title], strength=strength, size=144) for name in LOOKED_AT]
+    sheet[row] = np.stack([picture[:80, 24:128] for picture in made])
+print(f"{(time.process_time() - start) / 9:.2f} processor seconds for a picture of 144 pixels")
 plots.side_by_side(
     sheet,
     size=1.2,
-    alt="Four photographs, and below them the same four in five manners by AdaIN: the colours and the grain change, contours stay.",
+    alt="Details of three photographs; below them the same decoded without any style, softer; then in two manners by AdaIN: colours, contrast and grain change.",
 )
 
 # %% [markdown]
@@ -869,16 +888,22 @@ verdict = {}
 for name, picture in {"photograph": fitted(photos["China"], LARGER), "AdaIN": by_adain, **painted}.items():
     verdict[name] = {
         "patch distance": style.patch_distance(picture, wave_at_size),
+        "style error by Lite0": through_lite0.measure(picture, photos["China"], paintings[WAVE])[1],
         "lightness kept": style.lightness_correlation(picture, photos["China"]),
         "processor seconds": seconds.get(name, 0.0),
     }
 faster = min(seconds[name] for name in painted) / seconds["AdaIN"]
 print(f"AdaIN is {faster:.0f} times as fast as the fastest descent")
 assert faster > 10
+by_lite0 = {name: row["style error by Lite0"] for name, row in verdict.items()}
+assert max(by_lite0[name] for name in painted) < by_lite0["AdaIN"] < by_lite0["photograph"]
+assert verdict["AdaIN"]["patch distance"] > verdict["photograph"]["patch distance"]
 Markdown(as_markdown(verdict, "by"))
 
 # %% [markdown]
-# **How to read it.** AdaIN is made for browsing: any photograph, any painting, at once. It moves colours, contrast and grain, and keeps contours. Descent can invent strokes that the photograph had not, because it looks at the result and corrects it, again and again, in the coordinates of pixels. A good workflow uses both, and that is the next section.
+# **How to read it.** AdaIN is made for browsing: any photograph, any painting, at once. It moves colours and contrast, and lends areas a grain. By Lite0's opinion, which had no part in it, that is some of the style, though less than any of the descents brought; by the patches the result is even farther from the print than the photograph was. Why? Look at the second row of the sheet, where *no* style was asked for: fine detail is gone, and edges have soft halos. That is not the painter's hand but the **decoder's**. Its maps have a quarter of the picture's resolution, and its training was short (its card says how short, and how many dB its reconstructions reach). Whatever AdaIN paints here, it paints with this blunt pen. Larger decoders behind VGG, trained for days, have a finer one.
+#
+# Descent has no pen. It looks at the result and corrects it, again and again, in the coordinates of pixels, and can invent strokes that neither the photograph nor a decoder has. A good workflow uses both: browse with AdaIN, then descend. That is the mixer of the next section.
 #
 # ## 8 · Three dials
 #
@@ -928,6 +953,7 @@ mixer = explore.StyleMixer(
     {name: paintings[name] for name in (WAVE, SNOW, "Summertime", "Bal du moulin de la Galette", "Poppies", "Spring")},
     fast,
     through_lite0,
+    size=128,
 )
 mixer.show()
 
@@ -946,7 +972,7 @@ mixer.static()
 #
 # ## 9 · A photograph in the manner of the Great Wave
 #
-# And now larger: 256 pixels, at three sizes one after the other (64, 128, 256), through each network; painted by the recorder with the seconds that it took.
+# And now larger: 256 pixels, at three sizes one after the other (64, 128, 256), through each network; painted by the recorder with the seconds that it took. The picture is the one that is best by both judges without a network. (The record holds the other two: `recorded["course_large_10"]`.)
 
 # %%
 large = [run for run in RECORD["runs"] if run["pair"] == "large"]
@@ -955,12 +981,12 @@ for run in large:
         f"{run['network']:9} strength {run['strength']:g}: {run['seconds']:.0f} processor seconds; "
         f"patch distance {run['patches']:.2f}, lightness kept {run['lightness']:.2f}"
     )
-heroes = {run["network"].split()[0]: recorded[f"{run['network']}_large_{run['strength']:g}"] for run in large}
-shown(
-    heroes,
-    columns=len(heroes),
-    width=4.2,
-    alt="The Summer Palace in Beijing in the manner of the Great Wave, through Lite0, random and the course's features.",
+nearest = min(large, key=lambda run: run["patches"])
+assert nearest["network"] == "lite0" and nearest["lightness"] == max(run["lightness"] for run in large)
+plots.show(
+    recorded[f"lite0_large_{nearest['strength']:g}"],
+    alt="The Summer Palace in Beijing in the manner of the Great Wave: blue-black roofs bent like waves, a sandy sky with curved strokes, hills like foam.",
+    width=768,
 )
 
 # %% [markdown]

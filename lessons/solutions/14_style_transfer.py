@@ -279,4 +279,6 @@ for k, (photo, painting) in enumerate(record["pairs"]):
     )
 
 # %% [markdown] tags=["solution"]
+# Lite0 nearly everywhere; where another network is named, look whether Lite0 was left out because none of its strengths came down to the level.
+#
 # Reasons to doubt the judge: patches of 5 × 5 pixels know nothing of long strokes; a picture that matches the colours of the painting's large areas gains much for little; correlation of lightness does not punish a sky full of invented waves, though you may (or may love them). An honest report shows the pictures, several judges, and says where they disagree.
