@@ -47,7 +47,7 @@ LARGER = runtime.pick(cpu=128, gpu=384)  # of those that are painted through eac
 #
 # So style is a **distribution**: that of $x_i$, where $i$ is a position drawn at random. Everything that lessons 01 to 09 have said about comparing distributions is now about pictures and their manner. To transfer a style means: *keep the vectors near where they were, and change their distribution into that of another picture.*
 #
-# Here are the photographs that we shall paint (none of them was used to train any network of this lesson) and some of the manners.
+# Here are the photographs that we shall paint (none of them was used to train a network of this course) and some of the manners.
 
 
 # %%
@@ -521,7 +521,7 @@ assert share_of_means(positions(by_layer["block3_relu2"])) > 2 * share_of_means(
 # | `"course"` | the same small network as `"random"`, trained by this course to tell from which of 30 pictures a patch was cut | as `"random"` |
 # | `"vgg"` | as Lite0, but with twenty million parameters in its convolutions: the choice of Gatys et al. Fetched by `keras.applications` (80 MB) | five layers |
 #
-# The third was trained for exactly this purpose: to tell pictures apart, wherever the patch lies, from the means of its channels. That is a statement about style. What its card says:
+# The third was trained for exactly this purpose (and has seen all these paintings, though not these photographs): to tell pictures apart, wherever the patch lies, from the means of its channels. That is a statement about style. What its card says:
 
 # %%
 card = zoo.card("style-features")
