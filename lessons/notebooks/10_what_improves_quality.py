@@ -1190,7 +1190,11 @@ ADVICE = [  # what you see, what to try, the settings that measured it
         "a deeper or wider network,\nif it wins at equal seconds",
         ["a convolution more", "width 32", "width 8"],
     ),
-    ("Few kinds of pictures", "another latent dimension,\nneither 2 nor 128; look at recall", ["latent 2", "latent 16", "latent 128"]),
+    (
+        "Few kinds of pictures",
+        "another latent dimension,\nneither 2 nor 128; look at recall",
+        ["latent 2", "latent 16", "latent 128"],
+    ),
     (
         "Few training images",
         "more images; augment\nreal and fake alike",
