@@ -143,7 +143,7 @@ def test_many_works_and_a_lost_file_do_not_break_the_picture(explorer, room):
 def test_the_same_values_give_the_same_picture(explorer):
     np.testing.assert_array_equal(explorer.render(sheet=3), explorer.render(sheet=3))
     assert not np.array_equal(explorer.render(sheet=3), explorer.render(sheet=4))
-    assert explorer.static().alt_text.startswith("Sheet 0: 24 samples")
+    assert explorer.static().alt_text.startswith("Sheet 0: the first 12 of 24 samples")
 
 
 def test_bounds_and_bad_input(explorer, room):

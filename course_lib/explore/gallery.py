@@ -95,10 +95,10 @@ class Gallery(Explorer):
         return " ".join(told)
 
     def static(self):
-        """Return a figure of the first sheet, for readers without a kernel."""
-        first = self.values()["sheet"]
-        alt = f"Sheet {first}: {COLUMNS * ROWS} samples to choose from. {self.text()}"
-        return plots.image_grid(self._sheet(first), columns=COLUMNS, size=0.9, title=self.title, alt=alt)
+        """Return a figure of half of the first sheet, for readers without a kernel."""
+        first, shown = self.values()["sheet"], COLUMNS * ROWS // 2  # half of it, to keep a stored lesson small
+        alt = f"Sheet {first}: the first {shown} of {COLUMNS * ROWS} samples to choose from. {self.text()}"
+        return plots.image_grid(self._sheet(first)[:shown], columns=COLUMNS, size=0.9, title=self.title, alt=alt)
 
     # --- Pictures --------------------------------------------------------------------------------
 

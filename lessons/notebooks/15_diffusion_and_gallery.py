@@ -389,7 +389,7 @@ axes[1].axhline(floor, color=plots.GREY, linestyle=":", label="data against data
 axes[1].legend(frameon=False, fontsize=9)
 axes[0].set_ylabel("root mean square")
 axes[1].set_ylabel("sliced distance")
-figure.alt_text = "Two charts against evaluations on logarithmic axes. Left: Euler's error falls like a line of slope one, Heun's starts higher and falls twice as steeply. Right: with the trained network both end at the level where data differ from data."
+figure.alt_text = f"Two charts against evaluations on logarithmic axes. Left: Euler's error falls like a line of slope one, Heun's starts higher and falls more steeply. Right: with the trained network both level off, at {quality['Euler'][-1]:.2f} and {quality['Heun'][-1]:.2f}, where data against data are {floor:.2f}."
 slopes = {name: np.log2(row[-2] / row[-1]) for name, row in gap.items()}
 print({name: f"doubling the evaluations divides the error by 2^{slope:.2f}" for name, slope in slopes.items()})
 assert abs(slopes["Euler"] - 1) < 0.25 and slopes["Heun"] > 1.5
@@ -673,7 +673,7 @@ for name in DECODERS:
     lines.append(f"| {name}: 1 | {distance[name]:.1f} | | {milliseconds[name]:.2f} |")
 lines.append(f"| real pictures | {few['frechet_floor_real_vs_real']} | | |")
 curves = {name: {int(n): row["frechet_distance"] for n, row in few[name.lower()].items()} for name in ("Euler", "Heun")}
-assert curves["Euler"][1] > 10 * min(curves["Euler"].values()), "one step is the mean picture"
+assert curves["Euler"][1] > 3 * min(curves["Euler"].values()), "one step is the mean picture"
 Markdown("\n".join(lines))
 
 # %%
@@ -801,10 +801,14 @@ best_of = {
     for key, title in COLUMNS.items()
 }
 lines.append("\nBest in each column: " + ", ".join(f"{title}: {name}" for title, name in best_of.items()) + ".")
+seen = {name: each["training"]["steps"] * each["training"]["batch_size"] for name, each in cards.items()}
+lines.append("\nPictures seen in training: " + ", ".join(f"{name} {count:,}" for name, count in seen.items()) + ".")
 assert milliseconds["flow"] > 3 * milliseconds["GAN"], "the price of walking"
 Markdown("\n".join(lines))
 
 # %% [markdown]
+# Read the row of the flow with its budget. A flow has to be right at *every* time, and what it gets wrong stays in the picture as leftover noise, which a classifier's features see at once; a GAN's single jump is trained against a judge of exactly that. Published diffusion models did overtake GANs ([Dhariwal & Nichol 2021](https://arxiv.org/abs/2105.05233)), with networks and trainings many thousand times larger than these. On a laptop, for pictures to look at, the table above is the answer, and not the fashion. What the flow has even here is a training that cannot collapse, and a dial. (Compare Euler and Heun, too: what held for the exact velocity of section 3 need not hold for a network. The order of a solver counts on a velocity that is smooth and right, and Heun spends half of its evaluations at points that lie off the path, where the network is less sure. "Try this" has an experiment.)
+#
 # | | GAN | VAE | diffusion, flow matching |
 # |---|---|---|---|
 # | evaluations for a picture | one | one | several to many |
@@ -870,9 +874,9 @@ print("probability of glasses on ten faces that wear them:", {name: round(value,
 assert again[0] < again[1:].min(), "on fresh codes it still does more than random units"
 assert left["without the best 12"] < left["without 12 at random"] - 0.1 and left["without the best unit"] > 0.7
 plots.side_by_side(
-    views,
-    size=0.8,
-    alt="Ten generated faces with glasses in five rows: as drawn; without the one, four and twelve units that matter most for glasses, where some glasses fade; and without twelve random units.",
+    {name: x[:5] for name, x in views.items() if name != "without the best 4"},
+    size=0.72,
+    alt="Five generated faces with glasses in four rows: as drawn; without the one and the twelve units that matter most for glasses, where some glasses fade; and without twelve random units.",
 )
 
 # %% [markdown]
@@ -913,12 +917,12 @@ scores = {name: hits(each) for name, each in maps.items()}
 chance = truth.mean()
 print({name: f"{value:.2f}" for name, value in scores.items()} | {"chance": f"{chance:.2f}"})
 assert scores["gradient"] > 2 * chance and scores["gradient"] > scores["random network"]
-grey = {name: np.rint(255 * each[:9, ..., None]).astype(np.uint8) for name, each in maps.items()}
+grey = {name: np.rint(255 * each[:5, ..., None]).astype(np.uint8) for name, each in maps.items()}
 plots.side_by_side(
-    {"face": with_glasses[:9], "truth": np.where(truth[:9, ..., None], 255, 0).astype(np.uint8).repeat(3, -1)}
+    {"face": with_glasses[:5], "truth": np.where(truth[:5, ..., None], 255, 0).astype(np.uint8).repeat(3, -1)}
     | {name: each.repeat(3, -1) for name, each in grey.items()},
-    size=0.8,
-    alt="Nine faces with square glasses; below, the pixels of the glasses in white; the gradient, its smoothed version, both brighter round the glasses; and the map of an untrained network.",
+    size=0.72,
+    alt="Five faces with square glasses; below, the pixels of the glasses in white; the gradient, its smoothed version, both brighter round the glasses; and the map of an untrained network.",
 )
 
 # %% [markdown]
@@ -957,7 +961,7 @@ print(
 leaders = [max(readings, key=readings.get) for _, readings in found]
 assert min(pixels for pixels, _ in found) > 1.3 * random_pixels and len(set(leaders)) == 3
 assert min(max(readings.values()) for _, readings in found) > random_top
-steps = np.linspace(-2, 2, 9)
+steps = np.linspace(-2, 2, 5)
 plots.side_by_side(
     {
         f"{name}": np.asarray(draw_faces((many_codes[7] + steps[:, None] * direction).astype(np.float32)))
@@ -965,9 +969,9 @@ plots.side_by_side(
             [f"direction {k}" for k in (1, 2, 3)] + ["random"], [*directions, others[0]], strict=True
         )
     },
-    columns=[f"{step:+g}" for step in steps],
-    size=0.8,
-    alt=f"One generated face moved along three principal directions, whose most changed attributes are {', '.join(leaders)}, and along a random one, nine steps from -2 to +2.",
+    columns=[f"{step:+.1f}" for step in steps],
+    size=0.72,
+    alt=f"One generated face moved along three principal directions, whose most changed attributes are {', '.join(leaders)}, and along a random one, five steps from -2 to +2.",
 )
 
 # %% [markdown]
@@ -1202,11 +1206,11 @@ for place, title in ((0, "The neighbour"), (5, "Waiting for the tram"), (8, "Sec
 garment = images.to_uint8(mine_drawn[4:5])[0]
 room.add(garment, "Never worn", card, seed=7, picture=4, steps=8)
 room.move(3, 0)
-way = room.between(1, 3, decode_faces, n=9)
+way = room.between(1, 3, decode_faces, n=7)
 plots.side_by_side(
-    {"candidates": sheet[:9], f"{room[1]['title']} to\n{room[3]['title']}": way},
-    size=0.85,
-    alt="Above, nine candidate faces. Below, nine faces on the way from the first chosen work to the third.",
+    {"candidates": sheet[:7], f"{room[1]['title']} to\n{room[3]['title']}": way},
+    size=0.72,
+    alt="Above, seven of twelve candidate faces. Below, seven faces on the way from the first chosen work to the third.",
 )
 
 # %%
@@ -1259,9 +1263,6 @@ my_room = gallery.Gallery("gallery", artist="", key=None)
 studio = explore.Gallery(faces_gan, my_room, model=faces_card, cards=[faces_card], seed=21)
 studio.show()
 
-# %%
-studio.static()
-
 # %% [markdown]
 # ## When something goes wrong
 #
@@ -1279,6 +1280,7 @@ studio.static()
 #
 # - In section 1 make $\sigma$ smaller. Do the paths bend more or less? Predict how many Euler steps you need, then measure.
 # - Run `heun(flow.velocity, noise, 1)` and look at the pictures. Which boxed result do you see?
+# - Take Heun's steps but make the last one Euler's, so that the network is never asked at $t=1$. How much of the difference in section 6 goes away?
 # - Use `flow.flow(x, 8, start=1.0, end=0.0)` on a test picture and look at its noise. Is it white?
 # - Draw $t$ from a distribution with more of the middle (`diffusion.TIMES["logit_normal"]`). Does the loss fall or rise? Is that an improvement?
 # - In section 8 use only 20 training pictures. Then train your short run on these 20 for 2,000 steps. Does it copy?
