@@ -6,16 +6,18 @@ slowest of them is reported. Timing does not depend on the weights of a decoder.
 """
 
 import inspect
+import tempfile
 import time
 
 import _common
 import numpy as np
 
-from course_lib import data, explore, nets, zoo
+from course_lib import colour, conditions, data, explore, gallery, images, nets, style, zoo
 
 MOVES, WARM_UP = 50, 10
 GOALS = {32: 5.0, 64: 15.0}  # median milliseconds per move of a latent explorer, by the size of its picture
 GOAL = 30.0  # of the others
+HEAVY = 50.0  # of those of lessons 12 to 15, which run whole networks
 # These controls train a network when they reach what has not been trained yet: only recorded frames are timed.
 RECORDED = {"GanLab": {"frame": 60}}
 
@@ -45,7 +47,7 @@ def milliseconds_per_move(explorer, control, last=None):
 def slowest(explorer):
     """Return (label of the control with the highest median, its times)."""
     limits = RECORDED.get(type(explorer).__name__)
-    chosen = [control for control in explorer.controls if limits is None or control.name in limits]
+    chosen = [c for c in explorer.controls if not c.kind and (limits is None or c.name in limits)]
     timed = [(c.label, milliseconds_per_move(explorer, c, (limits or {}).get(c.name))) for c in chosen]
     return max(timed, key=lambda pair: np.median(pair[1]))
 
@@ -88,6 +90,51 @@ def beta_dial():
     yield "BetaDial", explore.BetaDial(records, data.FASHION_NAMES), GOAL
 
 
+def edit_bench():
+    """Yield lesson 12's bench, on six held-out faces."""
+    faces, space = data.load_faces("test"), conditions.faces().only(*zoo.card("faces-cgan")["condition"])
+    labels = {name: codes[:6] for name, codes in faces.attributes.items()}
+    bench = explore.EditBench(zoo.load("faces-cgan"), space, faces.images[:6], labels, data.compose_faces)
+    yield "EditBench", bench, HEAVY
+
+
+def comparer():
+    """Yield lesson 13's divider, on one photograph of 256 × 192 pixels."""
+    original = data.load_photos("test")[0].image[None, :192, :256]
+    small = images.downscale(original, 4)
+    made = {method: images.enlarge(small, 4, method)[0] for method in ("bicubic", "nearest")}
+    yield "Comparer", explore.Comparer({"photograph": made | {"original": original[0]}}, crop=4), HEAVY
+
+
+def hint_painter():
+    """Yield lesson 13's painter of hints, with the shipped colorizer."""
+    card, faces = zoo.card("faces-colorizer")["metrics"], data.load_faces("test").images[:6]
+    bins = colour.gamut_bins(card["bins"]["spacing"])
+    settings = {"bins": bins, "levels": card["lightness_levels"], "hint_size": card["hint_size"]}
+    yield "HintPainter", explore.HintPainter(zoo.load("faces-colorizer"), faces, **settings), HEAVY
+
+
+def style_mixer():
+    """Yield lesson 14's mixer at 128 pixels; its painting is progressive and starts by a button only."""
+    photos = {work.title: work.image for work in data.load_photos("test")[:3]}
+    paintings = {work.title: work.image for work in data.load_paintings()[:4]}
+    fast = style.AdaIN(style.feature_network("course").model, zoo.load("style-decoder"))
+    painter = style.StyleTransfer(style.feature_network("lite0"))
+    yield "StyleMixer", explore.StyleMixer(photos, paintings, fast, painter, size=128), HEAVY
+
+
+def denoising_strip():
+    """Yield lesson 15's strip: its paths are computed once, before the first move."""
+    flow, noise = zoo.load("fashion-flow"), np.random.default_rng(0).standard_normal((3, 28, 28, 1), dtype=np.float32)
+    yield "DenoisingStrip", explore.DenoisingStrip(flow.velocity, noise, steps=(1, 2, 4, 8, 16)), HEAVY
+
+
+def gallery_room():
+    """Yield lesson 15's gallery, in a folder that is thrown away."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield "Gallery", explore.Gallery(zoo.load("faces-gan"), gallery.Gallery(folder)), HEAVY
+
+
 def _codes():
     labels = data.load_fashion("test").labels[:1200]
     return np.random.default_rng(0).standard_normal((len(labels), 2)), labels
@@ -99,6 +146,12 @@ BUILDERS = {
     "LatentPair": latent_pair,
     "LatentMap": latent_map,
     "BetaDial": beta_dial,
+    "EditBench": edit_bench,
+    "Comparer": comparer,
+    "HintPainter": hint_painter,
+    "StyleMixer": style_mixer,
+    "DenoisingStrip": denoising_strip,
+    "Gallery": gallery_room,
 }
 
 

@@ -12,7 +12,7 @@ import pkgutil
 from course_lib import _progress_log
 from course_lib.checks.framework import CheckError, Mistake, Symptom, judge, judge_value, passed, require, run
 
-__all__ = ["BY_LESSON", "CheckError", "Mistake", "Symptom", "judge", "judge_value", "passed", "require", "run"]
+__all__ = ["CheckError", "Mistake", "Symptom", "judge", "judge_value", "passed", "require", "run"]
 
 BY_LESSON = {}  # number of a lesson -> the names of its checks
 
