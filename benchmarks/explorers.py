@@ -18,8 +18,12 @@ MOVES, WARM_UP = 50, 10
 GOALS = {32: 5.0, 64: 15.0}  # median milliseconds per move of a latent explorer, by the size of its picture
 GOAL = 30.0  # of the others
 HEAVY = 50.0  # of those of lessons 12 to 15, which run whole networks
-# These controls train a network when they reach what has not been trained yet: only recorded frames are timed.
-RECORDED = {"GanLab": {"frame": 60}}
+# GanLab trains when it reaches what has not been trained yet: only recorded frames are timed. StyleMixer's refinement
+# is painting by steps, which is progressive by design.
+RECORDED = {
+    "GanLab": {"frame": 60},
+    "StyleMixer": dict.fromkeys(("content", "first", "second", "mix", "strength", "scale")),
+}
 
 
 def places(control, last=None):
