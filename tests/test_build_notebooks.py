@@ -295,6 +295,63 @@ def test_check_names_stale_missing_and_orphaned_files(project, capsys):
     assert "older source" in errors and "has not been built" in errors and "99_old.ipynb: has no source" in errors
 
 
+def forge(root, old='"7\\n"', new='"an earlier run\\n"'):
+    """Change the committed outputs, so that it shows whether they were kept or made again."""
+    edit(target(root).path, old, new)
+
+
+def printed(notebook):
+    return next(cell for cell in notebook.cells if "3 + 4" in cell.source).outputs[0].text
+
+
+def test_keep_outputs_executes_nothing_after_an_edit_of_the_text(project):
+    made(project)
+    forge(project)
+    edit(target(project).source, "What you will be able to do.", "What you will learn.")
+    edit(target(project).source, "# %%\nfor step", "# %% [markdown]\n# A new paragraph.\n\n# %%\nfor step")
+    notebook = made(project, "--keep-outputs", "notebooks/01")
+    assert printed(notebook) == "an earlier run\n"
+    assert "What you will learn." in notebook.cells[0].source and "A new paragraph." in notebook.cells[3].source
+    assert [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"] == [1, 2, 3, 4, 5]
+    assert build_notebooks.main(["--check"], project) == 0
+
+
+def test_without_keep_outputs_everything_is_executed(project):
+    made(project)
+    forge(project)
+    assert printed(made(project, "notebooks/01")) == "7\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("# %%\n7\n", "# %%\n8\n"),  # one other cell is enough: its output may come from what ran before
+        ("# %%\n7\n", ""),
+        ("# %%\n7\n", '# %% tags=["raises-exception"]\n7\n'),
+        ("# %%\n7\n", "# %%\n7\n\n# %%\n7\n"),
+    ],
+)
+def test_keep_outputs_executes_when_a_code_cell_differs(project, old, new):
+    made(project)
+    forge(project)
+    edit(target(project).source, old, new)
+    assert printed(made(project, "--keep-outputs", "notebooks/01")) == "7\n"
+
+
+def test_keep_outputs_executes_when_the_bootstrap_cell_differs(project):
+    made(project)
+    forge(project)
+    publish(project, "https://github.com/owner/name")
+    assert printed(made(project, "--keep-outputs", "notebooks/01")) == "7\n"
+
+
+def test_keep_outputs_executes_what_is_missing_or_not_in_order(project):
+    assert printed(made(project, "--keep-outputs", "notebooks/01")) == "7\n"
+    forge(project)
+    edit(target(project).path, '"execution_count": 4', '"execution_count": 9')
+    assert printed(made(project, "--keep-outputs", "notebooks/01")) == "7\n"
+
+
 def test_an_unknown_name_lists_the_lessons(project, capsys):
     assert build_notebooks.main(["77"], project) == 1
     assert "notebooks/01_counting" in capsys.readouterr().err

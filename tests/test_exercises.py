@@ -5,6 +5,7 @@ The wrong answers live in ``exercises/catalogue_NN.py``; CONTRIBUTING.md describ
 
 import re
 import runpy
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -27,6 +28,30 @@ def catalogued():
 
 
 TASKS = catalogued()
+
+
+INVITATION = "Stuck? Each task has two hints and a worked idea, folded below its statement: open them one at a time."
+FOLDED = re.compile(r"<details><summary>(.+?)</summary>\n\n(.+?)\n\n</details>", re.DOTALL)
+
+
+def hinted(target, mark):
+    """Return (the cell before it, source) for every code cell of ``target`` that holds ``mark``."""
+    cells = notebook_source.build(target).cells
+    return [
+        (before, cell.source) for before, cell in pairwise(cells) if cell.cell_type == "code" and mark in cell.source
+    ]
+
+
+def solution_of(target):
+    return notebook_source.Target(target.root, "solutions", target.name)
+
+
+def sections(number):
+    """Return the numbered sections of lesson ``number``: section -> its text."""
+    [script] = (ROOT / "lessons/notebooks").glob(f"{number}_*.py")
+    text = script.read_text(encoding="utf-8").replace("\n# ", "\n")
+    parts = re.split(r"^## (?:(\d+) · )?", text, flags=re.MULTILINE)[1:]
+    return {name: part for name, part in zip(parts[::2], parts[1::2], strict=True) if name}
 
 
 def verdict(check, answer):
@@ -82,3 +107,41 @@ def test_an_exercise_runs_until_its_first_unsolved_task(target):
     with pytest.raises(CellExecutionError) as caught:
         client.execute()
     assert (caught.value.ename, caught.value.evalue) == ("NotImplementedError", notebook_source.UNSOLVED)
+
+
+@pytest.mark.parametrize("target", EXERCISES, ids=lambda target: target.name)
+def test_every_task_has_its_three_steps_folded_before_the_code(target):
+    tasks = hinted(target, notebook_source.UNSOLVED)
+    assert len(tasks) == len(hinted(solution_of(target), "### BEGIN SOLUTION")) >= 6
+    for cell, code in tasks:
+        steps = FOLDED.findall(cell.source)
+        assert cell.cell_type == "markdown", code
+        assert [name for name, _ in steps] == ["Hint 1", "Hint 2", "Worked idea"], code
+        assert FOLDED.sub("", cell.source).strip() == "", "text outside of the folds would be seen at once"
+        assert len({text for _, text in steps}) == 3 and min(len(text.split()) for _, text in steps) >= 6, code
+
+
+@pytest.mark.parametrize("target", EXERCISES, ids=lambda target: target.name)
+def test_an_exercise_invites_to_its_hints(target):
+    assert INVITATION in notebook_source.build(target).cells[0].source
+
+
+@pytest.mark.parametrize("target", EXERCISES, ids=lambda target: target.name)
+def test_no_hint_gives_a_line_of_the_solution_away(target):
+    for cell, code in hinted(solution_of(target), "### BEGIN SOLUTION"):
+        hint = re.sub(r"\s", "", cell.source)
+        inside = "\n".join(re.findall(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", code, re.DOTALL))
+        lines = [re.sub(r"\s|#.*", "", line) for line in inside.splitlines()]
+        assert [line for line in lines if len(line) > 25 and line in hint] == []
+
+
+@pytest.mark.parametrize("target", EXERCISES, ids=lambda target: target.name)
+def test_hints_point_to_sections_that_the_lesson_has(target):
+    """Whoever renumbers or renames a section finds the hints that cite it."""
+    text = "\n".join(cell.source for cell, _ in hinted(target, notebook_source.UNSOLVED))
+    cited = re.findall(r"[Ss]ections? (\d+(?:(?:,| and|, and) \d+)*)(?: of lesson (\d\d))?", text)
+    assert len(cited) >= 4
+    for numbers, other in cited:
+        assert set(re.findall(r"\d+", numbers)) <= sections(other or target.name[:2]).keys(), numbers
+    for number, heading in re.findall(r"[Ss]ection (\d+)(?: of the lesson)?, “([^”]+)”", text):
+        assert heading in sections(target.name[:2])[number], heading

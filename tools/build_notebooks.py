@@ -4,10 +4,12 @@
     python tools/build_notebooks.py 03                  lesson 03: notebook, solution and exercise
     python tools/build_notebooks.py solutions/03        one file only
     python tools/build_notebooks.py --exercises-only    exercises only (they are not executed: seconds)
+    python tools/build_notebooks.py --keep-outputs      execute only what has new code; for edits of the text
     python tools/build_notebooks.py --check             change nothing; fail if a committed file differs from its source
 
 Notebooks and solutions are executed from top to bottom and stored with their outputs. A file is replaced
-only when everything about it is in order.
+only when everything about it is in order. ``--keep-outputs`` looks at the code of the notebook alone: after a
+change of the library or of the data, build without it.
 """
 
 import argparse
@@ -32,6 +34,7 @@ def main(arguments=None, root=ROOT):
     parser.add_argument("names", nargs="*", help="03, 03_building_a_vae or solutions/03; default: all")
     parser.add_argument("--check", action="store_true", help="compare what is committed with its sources")
     parser.add_argument("--exercises-only", action="store_true", help="make the exercises only")
+    parser.add_argument("--keep-outputs", action="store_true", help="keep stored outputs where no code cell changed")
     options = parser.parse_args(arguments)
     try:
         chosen = select(targets(root), options.names)
@@ -43,7 +46,7 @@ def main(arguments=None, root=ROOT):
     if options.check:
         problems = [f"{t.label}: {p}" for t in chosen for p in differences(t)] + orphans(root)
     else:
-        problems = [f"{t.label}: {p}" for t in chosen for p in make(t)]
+        problems = [f"{t.label}: {p}" for t in chosen for p in make(t, options.keep_outputs)]
     print("\n".join(problems), file=sys.stderr, end="\n" if problems else "")
     return 1 if problems else 0
 
@@ -57,12 +60,15 @@ def select(available, names):
     return [t for t in available if not names or any(t in matching for matching in chosen.values())]
 
 
-def make(target):
-    """Build ``target``, execute it unless it is an exercise, and store it; return what was wrong, [] if stored."""
+def make(target, keep_outputs=False):
+    """Build ``target``, execute it unless it is an exercise, and store it; return what was wrong, [] if stored.
+
+    With ``keep_outputs`` the outputs of the committed file are taken where ``take_outputs`` finds them good.
+    """
     start = time.perf_counter()
     try:
         notebook = build(target)
-        if target.kind != "exercises":
+        if target.kind != "exercises" and not (keep_outputs and take_outputs(notebook, target)):
             execute(notebook, target)
     except (LessonError, CellExecutionError) as error:
         return [str(error)]
@@ -73,6 +79,23 @@ def make(target):
         seconds, size = time.perf_counter() - start, target.path.stat().st_size
         print(f"{target.label:40} {seconds:6.1f} s {size / 1e6:6.2f} MB", flush=True)
     return problems
+
+
+def take_outputs(notebook, target):
+    """Give ``notebook`` the outputs of the committed file; return whether that file was executed with just this code.
+
+    Its code cells, the bootstrap cell included, must be the same in the same order, with the same ids and tags, and
+    the file must be in order. Otherwise ``notebook`` stays as it is.
+    """
+    if not target.path.exists():
+        return False
+    stored = nbformat.read(target.path, as_version=4)
+    old, new = _code(stored), _code(notebook)
+    if [_plain(cell) for cell in old] != [_plain(cell) for cell in new] or faults(stored):
+        return False
+    for before, after in zip(old, new, strict=True):
+        after.outputs, after.execution_count = before.outputs, before.execution_count
+    return True
 
 
 def execute(notebook, target):
@@ -118,6 +141,10 @@ def orphans(root):
     wanted = {target.path for target in targets(root)}
     found = [path for kind in KINDS for path in sorted((root / kind).glob("*.ipynb"))]
     return [f"{path.relative_to(root)}: has no source in lessons/" for path in found if path not in wanted]
+
+
+def _code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def _plain(cell):

@@ -8,6 +8,8 @@
 # `Passed`, or says what it called, what it expected and what came back, with a hint if it recognises the mistake.
 # Checks test *properties* on cases of their own, so any correct solution passes.
 #
+# Stuck? Each task has two hints and a worked idea, folded below its statement: open them one at a time.
+#
 # Natural logarithms and nats, unless a task says bits.
 
 # %%
@@ -26,6 +28,25 @@ runtime.setup(0)
 # - `mean`: `(d,)`; `cov`: `(d, d)`, symmetric and positive definite; `noise`: `(n, d)`, standard normal
 # - returns: `(n, d)`, one draw for each row
 # - worked number: `mean = [1]`, `cov = [[4]]`, `noise = [[0.5]]` give `[[2.0]]`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 6 of the lesson draws from the full Gaussian, its model (b): noise is stretched, turned and moved. Look for the matrix that does the stretching and turning.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# If $\varepsilon\sim\mathcal N(0,I)$, then $A\varepsilon$ has the covariance $AA^\top$. So the matrix you need is a *root* of $\Sigma$ and not $\Sigma$ itself. And here each draw is a row, so that the matrix stands to the right of the noise.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Let $L$ be the triangle of Cholesky, $LL^\top=\Sigma$. One draw as a column is $\mu+L\varepsilon$; written as a row, it is $\mu^\top+\varepsilon^\top L^\top$, and one matrix product does this for all rows of the noise at once. On the worked number $L=2$, so $1+2\cdot0.5=2$.
+#
+# </details>
 
 
 # %%
@@ -49,6 +70,25 @@ checks.sample_gaussian(sample_gaussian)
 # - returns: a number of nats, at least 0, possibly `np.inf`
 # - worked number: `p = [1, 0]`, `q = [0.5, 0.5]` give $\ln 2 = 0.6931$
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, “It is never negative”: KL is a mean under $p$. What does each of the two awkward outcomes *contribute* to that mean?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# An outcome with $p_i=0$ contributes 0, because $t\ln t\to0$; NumPy would make NaN of it, so leave it out before any logarithm. An outcome with $p_i>0=q_i$ contributes $+\infty$, and that must survive.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Choose the entries with $p_i>0$ from both arrays with one Boolean mask, and sum $p_i\ln(p_i/q_i)$ over these alone. Where $q_i=0$ the quotient is infinite, its logarithm too, and so is the sum: nothing more to do than to silence the warning. On the worked number only the first outcome is left, $1\cdot\ln\frac1{0.5}=\ln2$.
+#
+# </details>
+
 
 # %%
 def kl_of_tables(p, q):
@@ -69,6 +109,25 @@ checks.kl_of_tables(kl_of_tables)
 # - `weights` (sum 1), `means`, `stds`: arrays `(k,)`
 # - returns: a pair of numbers
 # - worked number: two needles (`stds = [0, 0]`) at $\pm 1$ with equal weights give `(0.0, 1.0)`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, “The best Gaussian is the one with the data's mean and covariance”: so all that is left is to find mean and variance of a mixture.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# An expectation under a mixture is the weighted mean of the expectations under its parts. This holds for $x$ and for $x^2$, but not for standard deviations. For one part, $\mathbb E\,x^2=\sigma_k^2+\mu_k^2$.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# First $m=\sum_kw_k\mu_k$, then $\mathbb E\,x^2=\sum_kw_k(\sigma_k^2+\mu_k^2)$; the variance is the second less $m^2$, and its root is asked for. On the worked number $m=0$ and $\mathbb E\,x^2=\frac12\cdot1+\frac12\cdot1=1$: the needles have no width, but their mixture has.
+#
+# </details>
 
 
 # %%
@@ -91,6 +150,25 @@ checks.moment_match(moment_match)
 # - **b** It stands at 0 from the beginning and grows narrower.
 # - **c** It stays on the right bump, then lets go within a short distance: it moves to the middle and widens over both.
 # - **d** It splits and covers both bumps with one hump each.
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 8 of the lesson, “Forward KL covers, reverse KL seeks”: under which density is the mean of the reverse KL taken, and what can $q$ therefore not see from where it sits?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# $q$ pays where *it* has mass and $p$ has little. Following a slope, it leaves a valley only when the valley is gone. So ask twice: is there a valley on the right bump while the bumps are far apart? And once they have met?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Begin with the two ends of the film. At the start $p$ is tiny between the bumps: a step to the left costs more than it brings, so $q$ sits still on the right bump. At the end both bumps are at 0, $p$ is one Gaussian there, and the only minimum is $q=p$. Somewhere on the way the right-hand valley must open towards the middle. Which of the four stories has this beginning and this end, with one hump throughout?
+#
+# </details>
 
 # %%
 ### BEGIN SOLUTION
@@ -143,6 +221,25 @@ plots.curves(
 # - returns: a number, at least 0
 # - worked number: `x = [0, 1]`, `y = [3, 2]` give `2.0`
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 8 of the lesson, “Wasserstein: how far must the mass travel?”: on a line, who should travel to whom?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Paths that cross never pay, so the smallest goes to the smallest, the second to the second. Each of the $n$ points carries the mass $1/n$, and $W_1$ pays for distances, not for their squares.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Put both samples in order, take the absolute difference place by place, and average. On the worked number $[0,1]$ meets $[2,3]$: the differences are 2 and 2, their mean is 2. (If the mean came before the absolute value, only the distance of the two centres would be left.)
+#
+# </details>
+
 
 # %%
 def sorted_transport(x, y):
@@ -166,6 +263,25 @@ checks.sorted_transport(sorted_transport)
 # - `shape`: `(height, width, channels)`; every channel counts as a value
 # - returns: a number, the mean bits per value, in units of one grey level
 # - worked number: log-likelihood 0, shape `(28, 28, 1)`, 127.5 levels: $\log_2 127.5 = 6.9944$
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 4 of the lesson, “Grey values are whole numbers: dequantisation”. Two units change here: that of $x$, inside the density, and that of the logarithm.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Each of the $D$ values brings a factor $1/a$, so that $\ln p_u=\ln p_x-D\ln a$ for a picture, with $D$ = height × width × channels. One bit is $\ln2$ nats, and a price is the *negative* logarithm.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Find $D$; take $D\ln a$ off each log-likelihood; average over the pictures; change the sign; divide by $D\ln2$. On the worked number: $-(0-784\ln127.5)/(784\ln2)=\log_2127.5$. A test of the direction: a grey level is a small part of the unit of $x$, so that the density per level is smaller, and bits go up.
+#
+# </details>
 
 
 # %%
@@ -198,6 +314,25 @@ print(f"the first paper: {bits_of_a_pixel(np.array([900.0]), (28, 28, 1), 127.5)
 # 5  directions = vectors[:, -k:]
 # 6  pictures = mean + noise @ directions.T
 # ```
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Compare with the sampler of section 6, model (b), and ask of each array in the listing: is its unit grey levels, or *squared* grey levels?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The pictures look almost right, so the directions are right. Too much contrast means that the lengths are wrong: which line decides how far a picture goes along each direction?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Along an eigenvector the data scatter with variance $\lambda$, so noise with standard deviation 1 has to be stretched by a *standard deviation*. Follow the units: the mean is in grey levels, so everything added to it must be, too; the covariance is in squared grey levels, and so are its eigenvalues. Which line carries the square into the picture?
+#
+# </details>
 
 # %%
 ### BEGIN SOLUTION
@@ -247,6 +382,25 @@ plots.side_by_side(
     alt="Four rows of eight pictures, each row drawn by one of the four models.",
 )
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Sections 6 and 7 of the lesson show samples of all four models and why each fails. Look for two things: *grain* (single pixels that disagree with their neighbours) and *clouds* (several garments laid over each other).
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Which model knows nothing about neighbours? Which one cannot draw fine detail, having too few directions? Which one first chooses a kind of garment and only then draws?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Work by exclusion. The sheet without a single smooth area belongs to a. The sheet on which you can name the kind of every garment belongs to the model that chooses a kind, d. Two sheets with clouds remain: the one without any grain was drawn with few directions, b; the other has all 784, c.
+#
+# </details>
+
 # %%
 ### BEGIN SOLUTION
 drawn_by = {1: "b", 2: "c", 3: "d", 4: "a"}
@@ -268,6 +422,25 @@ checks.which_model(drawn_by)
 #
 # - returns: a dictionary `k -> (bits on training pictures, bits on held-out pictures)`, bits per pixel. The grey values below are dequantised and in units of one level, so there is nothing to convert.
 # - worked number: at $k = 10$ both are about 7.4
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 6 of the lesson has the coordinates along the eigenvectors, section 7 names probabilistic PCA. One eigendecomposition, of the covariance of `few`, serves every $k$.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `np.linalg.eigh` sorts upwards, so turn values and vectors round. Use the mean and the eigenvectors of `few` for *both* sets. Keep all 784 coordinates: for a given $k$, only the variances after the $k$-th are replaced by their mean $\sigma^2$.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Once: the squared coordinates $c_j^2$ of each set, an array `(1500, 784)`. For each $k$: the vector $v=(\lambda_1,\dots,\lambda_k,\sigma^2,\dots,\sigma^2)$; then, for each picture, the sum over $j$ from the statement; the mean over pictures; and, because this is nats for a whole picture, a change of sign and a division by $784\ln2$. As a guard, at $k=10$ both numbers should be about 7.4.
+#
+# </details>
 
 # %%
 few = train.images[:1500].reshape(-1, 784) + rng.random((1500, 784))

@@ -8,6 +8,8 @@
 # `Passed`, or says what it called, what it expected and what came back, with a hint if it recognises the mistake.
 # Checks test *properties* on cases of their own, so any correct solution passes.
 #
+# Stuck? Each task has two hints and a worked idea, folded below its statement: open them one at a time.
+#
 # Notation as in the lesson: $q$ is the proposal, $p$ the model; `logvar` $= \log\sigma^2$; natural logarithms, nats.
 # All tasks but the last are in NumPy.
 
@@ -30,6 +32,25 @@ runtime.setup(0)
 # - returns: `(N,)`, in nats, never negative
 # - worked number: $q = \mathcal N(1, 1)$, $p = \mathcal N(0, 4)$, one dimension: $\log 2 + \frac{1+1}{8} - \frac12 =
 #   0.443$
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 3 of the lesson boxes the formula for one dimension. The coordinates are independent: what does that make of the logarithm of a density?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# In log-variances, $\log\frac{\sigma_p}{\sigma_q}=\frac12(\texttt{logvar\_p}-\texttt{logvar\_q})$, and `exp(logvar)` is already $\sigma^2$. The expectation is under $q$, so that it is $p$'s variance by which we divide. Sum over the latent axis only.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# For one coordinate, with $\ell=\log\sigma^2$: $\frac12\big[\ell_p-\ell_q+\frac{e^{\ell_q}+(\mu_q-\mu_p)^2}{e^{\ell_p}}-1\big]$; then add up the coordinates of each example. On the worked number $\ell_q=0$ and $\ell_p=\log4$: $\frac12\big[1.386+\frac{1+1}4-1\big]=0.443$.
+#
+# </details>
 
 
 # %%
@@ -56,6 +77,25 @@ checks.kl_diagonal_gaussians(kl_diagonal_gaussians)
 # - returns: `(N,)`, in nats; may have either sign
 # - worked number: $D = d = 1$, $x = 1$, $W = 1$, $\sigma^2 = 1$, $q = \mathcal N(0.5, 0.5)$: $-0.919 - 0.375 - 0.222 =
 #   -1.516$ (and $\log p(x) = -1.516$: this $q$ is the posterior)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# The ELBO is the expected log-likelihood minus a KL divergence (section 2 of the lesson, “First way: Jensen”), and section 4 has this linear model. Write the two terms apart; task 1 gives you the second.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The expectation runs over all $z$ of $q$, not only over its mean: $\mathbb E\lVert x-Wz\rVert^2=\lVert x-W\mu\rVert^2+\operatorname{tr}(W^\top W\operatorname{diag}(s))$. And each of the $D$ pixels has its own $-\frac12\log2\pi\sigma^2$.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# The reconstruction is $-\frac D2\log(2\pi\sigma^2)-\frac1{2\sigma^2}\big(\lVert x-W\mu\rVert^2+\sum_js_j\lVert w_j\rVert^2\big)$; take off the KL of task 1 with a mean of 0 and a log-variance of 0 for the prior. Codes are rows, so $W\mu$ becomes a product with $W^\top$. On the worked number: the squares are $0.25+0.5=0.75$, half of them $0.375$, and the KL is $\frac12(0.25+0.5+0.693-1)=0.222$.
+#
+# </details>
 
 
 # %%
@@ -95,6 +135,25 @@ for name, q in {"prior": np.zeros((2, 1, 1)), "off": np.full((2, 1, 1), -1.0), "
 # - returns: two arrays `(n,)`, by the mean and by the log standard deviation
 # - worked number: $f'(z) = 2z$, mean 1, std 2, noise 0.5: $z = 2$, so $4$ and $4\cdot2\cdot0.5 = 4$
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, “The reparameterised gradient”: the noise stands still, and $z$ moves when a parameter does. How far?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Chain rule: $f'(z)$ times $\partial z/\partial\mu$, and $f'(z)$ times $\partial z/\partial\log\sigma$, both at the place where the draw has landed, $z=\mu+\sigma\varepsilon$. Mind that the second parameter is $\log\sigma$ and not $\sigma$.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $\partial z/\partial\mu=1$; and with $\sigma=e^{\log\sigma}$, $\partial z/\partial\log\sigma=\sigma\varepsilon$. So the pair is $f'(z)$ and $f'(z)\,\sigma\varepsilon$, for each draw, without any mean. On the worked number $z=2$, $f'(z)=4$ and $\sigma\varepsilon=1$: 4 and 4.
+#
+# </details>
+
 
 # %%
 def pathwise_gradient(df, mean, std, noise):
@@ -115,6 +174,25 @@ checks.pathwise_gradient(pathwise_gradient)
 # - returns: `(n,)`
 # - worked number: $f(z) = z^2$, mean 1, std 2, noise 0.5, baseline 1: $(4 - 1)\cdot0.5/2 = 0.75$
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, “The score-function gradient (REINFORCE)”: here $f$ is not differentiated at all. What is?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The score is $\partial\log q(z)/\partial\mu$ for $q=\mathcal N(\mu,\sigma^2)$; write it with $\varepsilon$ in place of $z$. The baseline is taken off $f$ *before* the product, or it would not vanish in the mean.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $\log q=-\frac{(z-\mu)^2}{2\sigma^2}+\dots$, so the score is $\frac{z-\mu}{\sigma^2}=\frac\varepsilon\sigma$. The gradient of one draw is $(f(z)-\beta)\,\frac\varepsilon\sigma$. On the worked number $z=2$ and $f=4$: $(4-1)\cdot\frac{0.5}2=0.75$.
+#
+# </details>
+
 
 # %%
 def score_gradient(f, mean, std, noise, baseline):
@@ -133,6 +211,25 @@ checks.score_gradient(score_gradient)
 # - `values`: $f(z_i)$, `(n,)`; `scores`: $\partial\log q(z_i)/\partial\mu$, `(n,)`
 # - returns: one number
 # - worked number: `values = [1, 3]`, `scores = [1, 2]`: $(1\cdot1 + 3\cdot4)/(1 + 4) = 2.6$
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, “Their variances, in closed form”. Derive it once yourself: for which $\beta$ is the mean of $(f-\beta)^2s^2$ least?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The mean of $(f-\beta)s$ does not depend on $\beta$, so the variance is least where the second moment is. Set its derivative with respect to $\beta$ to 0, and see with which power of the score each draw counts.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $-2\,\mathbb E[(f-\beta)s^2]=0$ makes $\beta$ the mean of $f$ with the weights $s^2$, and a weighted mean is divided by the sum of its weights. On the worked number the weights are 1 and 4: $(1\cdot1+4\cdot3)/5=2.6$. A test: if $f$ is the same everywhere, $\beta$ is that value.
+#
+# </details>
 
 
 # %%
@@ -156,6 +253,25 @@ checks.best_baseline(best_baseline)
 # - **b** $f(z) = 0.1\,\sin(30z)$
 # - **c** $f(z) = \log(1 + e^{4z})$
 # - **d** for none: the reparameterised gradient always wins.
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson: one estimator sees the *values* of $f$, the other its *slopes*. Compare the size of both where $q$ has its mass, about from 0 to 1.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The reparameterised gradient varies as much as $f'$ does from place to place; if $f'$ is constant, it does not vary at all. The score-function gradient is $f-\beta$ times noise of size $1/\sigma=2$, so that it is quiet where $f$ hardly leaves its baseline.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Go through the list with two numbers each: how far does $f$ move within one $\sigma$ or two, and how far does $f'$? For **a** $f$ falls from 9 to 4, while $f'=2(z-3)$ has standard deviation $2\sigma=1$. For **c** $f$ climbs to about 4, and $f'$ stays between 0 and 4. Do the same for **b**. Is there a function whose slopes are far larger than its values?
+#
+# </details>
 
 # %%
 ### BEGIN SOLUTION
@@ -194,6 +310,25 @@ for name, (f, df) in contest.items():
 # - returns: `(N,)`, in nats
 # - worked number: `[[-1000, -1001]]` gives $-1000 + \log\frac{1 + e^{-1}}{2} = -1000.380$
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 6 of the lesson, “Never leave the logarithm”. What is $e^{-1000}$ in floating point?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# For each example take the largest log-weight $m$ out of the sum: all exponents are then at most 0, and one of them is 0. The draws are on axis 1; keep that axis while you subtract.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $\log\frac1k\sum_ie^{\ell_i}=m+\log\frac1k\sum_ie^{\ell_i-m}$. The average comes before the logarithm, and $m$ has to come back after it. On the worked number $m=-1000$; the mean of $1$ and $e^{-1}$ is $0.684$, its logarithm $-0.380$, the sum $-1000.380$.
+#
+# </details>
+
 
 # %%
 def importance_bound(log_w):
@@ -212,6 +347,25 @@ checks.importance_bound(importance_bound)
 #
 # - returns: `(N,)`, from 1 to $k$
 # - worked number: weights 1 and 3, `[[0, 1.0986]]`, give $16/10 = 1.6$
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 6 of the lesson, “Never leave the logarithm”. If you multiply all weights of an example by one number, what becomes of this ratio?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# It stays, because numerator and denominator are both of degree two. So choose the factor that keeps `exp` within reach, as in 5a; this time nothing has to be put back.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# With $w_i=e^{\ell_i-m}$ for each example, the square of the sum over the sum of the squares, both along the draws. On the worked number the weights become $\frac13$ and $1$: $(\frac43)^2/\frac{10}9=1.6$. Equal weights give $k$, a single one that outweighs all others gives 1.
+#
+# </details>
 
 
 # %%
@@ -259,6 +413,25 @@ figure.alt_text = (
 )
 figure
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 2 of the lesson, “Second way: what exactly is missing?”: the gap between $\log p(x)$ and a *true* bound is $\mathrm{KL}(q\|p(z|x))$. Then ask of each mistake what still moves $q$.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Only a number that is no bound at all can come to lie above $\log p(x)$: which mistake makes one? For the other two: what trains the encoder if the reconstruction's gradient never reaches it? And if nothing trains it?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Mistake 1 makes the KL too cheap, so the reported number is too high. In mistake 2 the encoder feels the KL alone: $q$ goes to the prior, the decoder learns to ignore codes without information, the posterior becomes the prior, and the gap closes, at the level of a model without latent variables. In mistake 3 $q$ stays where chance has put it, and the gap stays open. Now find the panel where the curves cross, the one where they meet low down, and the one where they keep a distance.
+#
+# </details>
+
 # %%
 ### BEGIN SOLUTION
 causes = {"A": 2, "B": 1, "C": 3}
@@ -288,6 +461,25 @@ checks.sick_bounds(causes)
 # 5  bound = tf.math.log(tf.reduce_mean(tf.exp(log_w - largest), axis=0))     # (n,)
 # 6  loss = -tf.reduce_mean(bound)
 # ```
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Compare the lines with your own function of task 5a (section 6 of the lesson, “Never leave the logarithm”).
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The loss knows nothing of the data's size: it stays between 0 and $\log k$. So the size of the weights is lost on the way from `log_w` to `bound`. Where was it last in somebody's hands?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Put numbers in: $k=2$ and log-weights $-1000$ and $-1001$. Line 4 gives $-1000$; the differences are $0$ and $-1$; the mean of their exponentials is $0.684$; and the bound comes out as $-0.380$ where $-1000.380$ should stand. Which line should have used the $-1000$ and did not?
+#
+# </details>
 
 # %%
 ### BEGIN SOLUTION

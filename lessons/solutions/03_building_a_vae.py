@@ -8,6 +8,8 @@
 # `Passed`, or says what it called, what it expected and what came back, with a hint if it recognises the mistake.
 # Checks test *properties* on cases of their own, so any correct solution passes.
 #
+# Stuck? Each task has two hints and a worked idea, folded below its statement: open them one at a time.
+#
 # Notation as in the lesson: $D$ pixels, $d$ latent variables, `mean` $= \mu$, `logvar` $= \log\sigma^2$, natural
 # logarithms.
 
@@ -28,6 +30,25 @@ runtime.setup(0)
 # - `mean`, `logvar`: NumPy arrays `(N, d)`
 # - returns: `(N,)`, one KL divergence for each example, in nats; never negative
 # - worked number: for `mean = [[1.0]]` and `logvar = [[0.0]]` the answer is `[0.5]`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 3 of the lesson, “The KL term”: one coordinate first, and then what independence does to the others.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `logvar` is $\log\sigma^2$, so that `exp(logvar)` is $\sigma^2$, no further square or root. The KL of independent coordinates adds up: sum over the latent axis, and leave the axis of the examples alone.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Each coordinate costs $\frac12(\mu^2+\sigma^2-\log\sigma^2-1)$; add them up within each example. On the worked number $\frac12(1+1-0-1)=0.5$. Two tests: zeros for both arguments give 0, and nothing ever gives less, because $t-\log t-1\ge0$.
+#
+# </details>
 
 
 # %%
@@ -51,6 +72,25 @@ checks.kl_to_standard_normal(kl_to_standard_normal)
 # - returns: tensor `(N, d)`
 # - worked number: `mean = 1`, `logvar = log 4 = 1.386`, `noise = 0.5` give `1 + 2 · 0.5 = 2`
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 3 of the lesson, “A gradient through a random draw”: fixed noise is scaled and shifted, and so $z$ is a smooth function of the encoder's outputs.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The scale is the standard deviation $\sigma$, and `logvar` is $\log\sigma^2$: which power of `exp(logvar)` is $\sigma$? Take the exponential from TensorFlow.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $\sigma=e^{\frac12\text{logvar}}$ and $z=\mu+\sigma\varepsilon$, coordinate by coordinate, nothing summed. On the worked number $e^{0.693}=2$ and $1+2\cdot0.5=2$. (If your function says 3 there, it has scaled the noise with the variance.)
+#
+# </details>
+
 
 # %%
 def reparameterise(mean, logvar, noise):
@@ -73,6 +113,25 @@ checks.reparameterise(reparameterise)
 # - `reconstruction`, `kl`: `"sum"` or `"mean"`; `n_pixels`, `n_latent`: integers; `kl_weight`: a number
 # - returns: a positive number
 # - worked number: `effective_beta("mean", "sum", 784, 2, 0.5)` is `392.0`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, “What a mean does”: write every mean as a sum with a factor in front.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The loss is $a\cdot(\text{sum over pixels})+b\cdot(\text{sum over latent variables})$. A mean over $D$ makes $a=\frac1D$; what do a mean over $d$ and the weight make of $b$? A loss may be multiplied by any positive number without moving its minimum.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Divide the whole loss by $a$: the reconstruction then has the weight 1, and what stands before the KL is $\beta=b/a$, with $a\in\{1,\frac1D\}$ and $b\in\{w,\frac wd\}$. On the worked number $a=\frac1{784}$ and $b=0.5$: 392. So a mean over the pixels makes the KL term *stronger*.
+#
+# </details>
 
 
 # %%
@@ -100,6 +159,25 @@ checks.effective_beta(effective_beta)
 #
 # Read it as a proper negative ELBO (β = 1) with Gaussian pixels. Which variance $\sigma^2$ does it claim for a pixel?
 # Give the number, three digits are enough. Then think: pixels live in $[0, 1]$. Is this variance plausible?
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, “What a squared error does”: a squared error with a weight is a Gaussian with a variance.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# First find the weight $a$ of *one* squared pixel error: the mean hides a division by the number of values, and a colour picture has three for each pixel. Then compare with the exponent of a Gaussian, which has a 2 in its denominator.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Here $a=10{,}000/(128\cdot128\cdot3)\approx0.203$, and the KL has the weight $b=1$. The negative log-likelihood of a Gaussian has $\frac1{2\sigma^2}$ before each square, so $\frac ab=\frac1{2\sigma^2}$; solve for $\sigma^2$. For the last question: what is the largest variance that a variable in $[0,1]$ can have?
+#
+# </details>
 
 # %%
 ### BEGIN SOLUTION
@@ -131,6 +209,25 @@ checks.implied_variance(implied_variance)
 # 7  loss = reconstruction + kl
 # ```
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# You have written two of these lines yourself, in tasks 1 and 2. Compare what each line takes `logvar` to be.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Check the reductions first (pixels summed, examples averaged: fine), then the two lines in which `logvar` stands. Do they agree?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# In line 6 the exponential of `logvar` plays the part of $\sigma^2$, and the formula is right with that. So the encoder's second output is a log-*variance*. Now draw with it: for $\sigma^2=4$ the noise must be scaled by 2. What does line 2 scale it by?
+#
+# </details>
+
 # %%
 ### BEGIN SOLUTION
 bug_line = 2
@@ -148,6 +245,25 @@ checks.bug_line(bug_line)
 # - `x`, `mean`: NumPy arrays `(N, D)`; `variance`: a positive number
 # - returns: `(N,)`, in nats, summed over the pixels; may be negative
 # - worked number: one pixel, `x = mean`, `variance = 1` gives $\tfrac12\log 2\pi = 0.9189$
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 6 of the lesson, “A Gaussian, and the variance it should have”: the logarithm of a product of $D$ densities, with nothing left out.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# One pixel gives $\frac{(x-\mu)^2}{2\sigma^2}+\frac12\log(2\pi\sigma^2)$. The constant occurs once *for each pixel*, so $D$ times. Sum over pixels, not over images.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# For each row $\frac1{2\sigma^2}\sum_i(x_i-\mu_i)^2+\frac D2\log(2\pi\sigma^2)$. On the worked number the square is 0 and $D=1$, so that $\frac12\log2\pi=0.9189$ is left. With a small variance the result may be negative: a density may be larger than 1.
+#
+# </details>
 
 
 # %%
@@ -169,6 +285,25 @@ checks.gaussian_nll(gaussian_nll)
 # - `x`, `mean`: arrays `(N, D)`
 # - returns: one number, the same for all images and pixels
 # - worked number: errors of `+1` and `−3` on two pixels give `5.0`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 6 of the lesson, “A Gaussian, and the variance it should have”: set a derivative to 0.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# With the sum of squares $S$ over $D$ pixels the loss is $\frac S{2\sigma^2}+\frac D2\log\sigma^2+\dots$; differentiate with respect to $\sigma^2$. One variance serves all images and all pixels, so both axes are averaged.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $-\frac S{2\sigma^4}+\frac D{2\sigma^2}=0$ gives $\sigma^2=S/D$: the mean of the squared errors. On the worked number $(1+9)/2=5$. The errors are measured from the `mean` that is given: `np.var` of the errors would first take off their own average, $-1$, and return 4.
+#
+# </details>
 
 
 # %%
@@ -192,6 +327,25 @@ checks.best_variance(best_variance)
 # - returns: an integer from 0 to $d$
 # - worked number: `means = [[0, 5], [1, 5]]` has one active unit
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 7 of the lesson, “Active units, and posterior collapse”: a unit that always says the same tells the decoder nothing.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The variance runs over the images (axis 0), so there is one for each unit. It is the variance, not its root, that is compared with the threshold; then count.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# On the worked number unit 0 says 0 and 1, a variance of 0.25, and is active; unit 1 says 5 twice, a variance of 0, and is not, however far from 0 its mean lies. So: a variance for each column, a comparison for each column, the number of `True`, as an integer.
+#
+# </details>
+
 
 # %%
 def active_units(means, threshold=0.01):
@@ -213,6 +367,25 @@ checks.active_units(active_units)
 # - **b** the rate falls and the distortion rises;
 # - **c** the rate rises and the distortion falls;
 # - **d** both stay the same, because β only rescales the loss.
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 7 of the lesson: β is the price of one nat of KL. What does one buy less of when it becomes dearer?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Compare the minima for two prices $\beta_1<\beta_2$, with rates $R_1,R_2$ and distortions $D_1,D_2$. Each is the best at its own price: $D_1+\beta_1R_1\le D_2+\beta_1R_2$, and the same with 1 and 2 exchanged.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Add the two inequalities: $(\beta_2-\beta_1)(R_2-R_1)\le0$, which tells the sign of $R_2-R_1$. Put that into the first one, $D_2-D_1\ge\beta_1(R_1-R_2)$, and you have the sign of the other difference, too.
+#
+# </details>
 
 # %%
 ### BEGIN SOLUTION
@@ -238,6 +411,25 @@ checks.prediction(prediction)
 # %%
 x_train = images.to_float(data.load_fashion("train").images[:5120])
 x_test = images.to_float(data.load_fashion("test").images[:1000])
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 4 of the lesson trains this very model, and the β dial of section 7 turns β. Nothing new is needed, only the right order.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The seed comes first, because the weights are drawn when the networks are made. `evaluate` with `return_dict=True` names three things: the loss, and its two terms *without* β. Which two do you return, and on which images?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# In order: set the seed; make encoder and decoder with the sizes of the statement; put them into the VAE with this β; compile with Adam at `2e-3`; fit 4 epochs on `x_train` in batches of 128; evaluate on `x_test`. The rate is the term called `kl`, the distortion the one called `reconstruction`; return them in this order, as they are. Only `loss` carries the price.
+#
+# </details>
 
 
 # %%

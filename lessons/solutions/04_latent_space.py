@@ -8,6 +8,8 @@
 # `Passed`, or says what it called, what it expected and what came back, with a hint if it recognises the mistake.
 # Checks test *properties* on cases of their own, so any correct solution passes.
 #
+# Stuck? Each task has two hints and a worked idea, folded below its statement: open them one at a time.
+#
 # Notation as in the lesson: $d$ latent variables, prior $\mathcal N(0, I)$, natural logarithms.
 
 # %%
@@ -28,6 +30,25 @@ runtime.setup(0)
 # - returns: a positive number
 # - worked numbers: `norm_on_a_line(1, 0.0)` is `0.7979`, the mean of $|z|$ for one normal number;
 #   `norm_on_a_line(1, 0.5)` is `0.5642`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 1 of the lesson, “The norm”, knows the mean length of a draw; section 2, “A straight line leaves the shell”, knows the law of a point on the line.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Variances of independent Gaussians add up: $(1-t)a+tb\sim\mathcal N\big(0,((1-t)^2+t^2)I\big)$, so it is a standard draw times a number. For $d$ in the thousands $\Gamma$ overflows: stay with its logarithm, `gammaln`.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# The answer is $\sqrt{(1-t)^2+t^2}$ times $\sqrt2\,\Gamma(\frac{d+1}2)/\Gamma(\frac d2)$, and the quotient is the exponential of a difference of two logarithms. For $d=1$ it is $\sqrt2/\sqrt\pi=0.7979$; at $t=0.5$ the factor $\sqrt{0.5}$ makes $0.5642$ of it.
+#
+# </details>
 
 
 # %%
@@ -52,6 +73,25 @@ checks.norm_on_a_line(norm_on_a_line)
 # - `a`, `b`: NumPy arrays `(d,)` of any norm above 0; `t`: a number in [0, 1]
 # - returns: `(d,)`
 # - worked number: from `[3, 0]` to `[0, 1]` the middle has norm 2 and points along the diagonal: `[1.414, 1.414]`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 2 of the lesson, “The arc”. Treat direction and length as two separate questions.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The angle is that between the *unit* vectors, $\cos\theta=\frac{a\cdot b}{\lVert a\rVert\lVert b\rVert}$; rounding can carry this just above 1, so clip it before `arccos`. And the formula divides by $\sin\theta$: what if the directions agree?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# With the unit vectors $\hat a,\hat b$ the direction is $\frac{\sin((1-t)\theta)\,\hat a+\sin(t\theta)\,\hat b}{\sin\theta}$, again of length 1; multiply it by the length $(1-t)\lVert a\rVert+t\lVert b\rVert$. Where $\sin\theta$ is tiny, the straight line is the answer. On the worked number $\theta=90°$: the direction is $(0.707,0.707)$, the length 2.
+#
+# </details>
 
 
 # %%
@@ -90,6 +130,25 @@ plots.side_by_side(
     alt="Three rows of nine generated faces, A, B and C.",
 )
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Sections 1 and 2 of the lesson: the norms tell you nearly everything, and the pictures the rest. Do neighbours in a row resemble each other?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# In 100 dimensions a draw has a norm of about 10. What does a straight line between two independent draws do to the norm half-way, and what does an arc do?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# In the middle of a straight line the norm has fallen by the factor $\sqrt{0.5}$, to about 7. Along an arc it goes evenly from the first norm to the last. Nine independent draws scatter around 10 (by about 0.7) in no order, and their faces are nine strangers. Read the three printed rows with this.
+#
+# </details>
+
 # %%
 ### BEGIN SOLUTION
 which_path = {"A": "slerp", "B": "lerp", "C": "draws"}  # each one of "lerp", "slerp", "draws"
@@ -107,6 +166,25 @@ checks.which_path(which_path)
 # - `z`: `(N, d)`; `labels`: `(N,)` of 0 and 1, both present
 # - returns: `(d,)` of norm 1
 # - worked number: codes `[[0, 0], [0, 2], [3, 1]]` with labels `[0, 0, 1]` give `[1, 0]`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 4 of the lesson, “The direction that tells groups apart”.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Two means over examples (axis 0), *with* minus *without*. Bring the difference to length 1 at the very end; the codes themselves stay as they are.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# On the worked number the mean with the attribute is $(3,1)$ and the mean without is $(0,1)$; their difference $(3,0)$ has the norm 3, so $(1,0)$. They must be means and not sums, because the groups differ in size; and the mean without must be taken off, because the codes need not be centred at 0.
+#
+# </details>
 
 
 # %%
@@ -131,6 +209,25 @@ checks.attribute_vector(attribute_vector)
 # - returns: `(d,)` with scalar product 0 with `other`
 # - worked number: `[1, 1]` without `[0, 5]` is `[1, 0]`
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 4 of the lesson, “Project the others out”: take off as much of `other` as `vector` contains.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Look for the number $c$ for which $v-c\,u$ is perpendicular to $u$. Neither vector has length 1, so watch how the length of $u$ enters.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $(v-c\,u)\cdot u=0$ gives $c=\frac{v\cdot u}{u\cdot u}$. On the worked number $v\cdot u=5$ and $u\cdot u=25$, so $c=0.2$, and $(1,1)-0.2\cdot(0,5)=(1,0)$. A test: making `other` ten times longer must change nothing.
+#
+# </details>
+
 
 # %%
 def keep_attribute(vector, other):
@@ -153,6 +250,25 @@ checks.keep_attribute(keep_attribute)
 # - `tables`: a list of at least two arrays `(bins, values)` of counts; all have the same column sums
 # - returns: a number in [0, 1]
 # - worked numbers: a diagonal table beside a constant one gives 1; two diagonal tables give 0
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, “Information and entropy” and “The gap”. First turn the counts into joint probabilities.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# For one table: $p_{bv}$ = count over total, row sums $p_b$, column sums $p_v$, and $I=\sum p_{bv}\log\frac{p_{bv}}{p_bp_v}$ over the cells that are not empty. The entropy below the line is that of the *factor*, so of the columns.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# A helper for the information of one table; apply it to all and sort. Then (largest − second) over $-\sum_vp_v\log p_v$, empty values left out. Check it on the worked numbers: a diagonal table has $I=H$, a constant one $I=0$, so the gap is $H/H=1$; two diagonal ones give $H-H=0$. The base of the logarithm cancels.
+#
+# </details>
 
 
 # %%
@@ -184,6 +300,25 @@ checks.table_gap(table_gap)
 #   enough.
 # - **d.** The factors of these pictures cannot be disentangled by any model.
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 6 of the lesson, “Why the axes cannot be found from data alone”; and what does the gap of section 5 compare?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Two facts are given. “Reconstructs perfectly”: are the factors in the codes, or not? “A small gap”: a statement about *single coordinates*, the best against the second best.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Think of a model with a large gap and rotate its codes by 45°, with a decoder that turns them back. Every picture is reconstructed as before; but each coordinate now knows as much of a factor as its neighbour, and the gap is nearly 0. Which answer describes just that, and which ones claim more than the two numbers can tell?
+#
+# </details>
+
 # %%
 ### BEGIN SOLUTION
 low_gap = "c"
@@ -203,6 +338,25 @@ checks.low_gap(low_gap)
 # - `wanted`, `other`: booleans `(N,)`; all four combinations occur
 # - returns: booleans `(N,)`
 # - worked number: with 30, 2, 3 and 20 faces of the four combinations, keep 2 of each, 8 in all
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 4 of the lesson found that attributes which go together in the labels leak into the vector. Think of a table with four cells: with and without glasses, with and without facial hair.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The smallest of the four cells limits you: keep that many of each. Which examples of a cell you take does not matter.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# For each of the four combinations find the positions of its examples (`np.flatnonzero` of a Boolean array); let $n$ be the length of the shortest list; mark the first $n$ of each list in an array of `False`. On the worked number $n=2$: eight faces, and facial hair has the share ½ on both sides.
+#
+# </details>
 
 
 # %%

@@ -8,6 +8,8 @@
 # Checks test *properties* on cases of their own, so any correct solution passes. Later tasks use your functions of
 # earlier ones.
 #
+# Stuck? Each task has two hints and a worked idea, folded below its statement: open them one at a time.
+#
 # Notation as in the lesson: $p$ density of the data, $q$ of the generator's samples, $D = \sigma(a)$ with the logit $a$;
 # natural logarithms, so that all divergences are in nats.
 
@@ -27,6 +29,25 @@ runtime.setup(0)
 # - `p`, `q`: NumPy arrays `(n,)`, densities at the same $n$ places, 0 or more
 # - returns: an array `(n,)`, values in $[0, 1]$
 # - worked number: $p = 0.1$ and $q = 0.3$ give `0.25`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 1 of the lesson, “The best logit at one point”, boxes the answer. What is left is the place where nobody ever asks.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# It is $p/(p+q)$, which NumPy turns into $0/0$ where both are 0. `np.where` computes *both* its branches, so the division itself has to be made safe.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Let $s=p+q$. Divide by $s$ where it is positive and by any other number, say 1, where it is not; then put ½ into the places with $s=0$. On the worked number $0.1/0.4=0.25$.
+#
+# </details>
 
 
 # %%
@@ -51,6 +72,25 @@ checks.best_discriminator(best_discriminator)
 # - `real_logits` `(n, 1)`, `fake_logits` `(m, 1)`: NumPy arrays, any real numbers
 # - returns: a number in nats, at most $\ln 2$ (it may be negative: a bad discriminator proves nothing)
 # - worked number: if all logits are 0, the answer is `0.0`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 2 of the lesson, “From samples: a lower bound, and how to fake one”.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# $V$ is the mean of $\log\sigma(a)$ over real plus the mean of $\log(1-\sigma(a))$ over fake logits. Do not form $\sigma$ first: at $a=900$ it is exactly 1. Which function of the logit is $-\log\sigma(a)$, and how does `np.logaddexp` compute it?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $-\log\sigma(a)=\log(1+e^{-a})$ and $-\log(1-\sigma(a))=\log(1+e^a)$, and `logaddexp` of 0 and $\pm a$ is safe for both. So $V=-\text{mean}\log(1+e^{-a_{\text{real}}})-\text{mean}\log(1+e^{a_{\text{fake}}})$, and the bound is $\frac12(V+\ln4)$. With all logits 0, $V=-2\ln2$ and the bound is 0; for a confident and right $D$, $V\to0$ and it is $\ln2$.
+#
+# </details>
 
 
 # %%
@@ -90,6 +130,25 @@ for factor, name in ((1, "the best"), (0.5, "a timid"), (4, "an overconfident"))
 # - `a`: a NumPy array `(n,)` of logits
 # - returns: a tuple of two arrays `(n,)`, saturating first
 # - worked number: at $a = 0$ both are `-0.5`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 3 of the lesson, “Two losses, one direction”. Differentiate with the chain rule.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# $\sigma'=\sigma(1-\sigma)$: in each of the two losses one of these factors cancels. For large logits compute $\sigma$ in a form that does not overflow.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $\frac d{da}\log(1-\sigma)=-\sigma$ and $\frac d{da}(-\log\sigma)=-(1-\sigma)$; a safe form is $\sigma(a)=\frac12(1+\tanh\frac a2)$. At $a=0$ both are $-\frac12$. Both are negative everywhere: the losses agree on the direction and differ in where they pull.
+#
+# </details>
 
 
 # %%
@@ -145,6 +204,25 @@ figure.alt_text = (
 )
 figure
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# A pull is a product of two factors: the slope from 3a at this logit, and the steepness of the curve at this place. Read both off the picture for each sample.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The saturating loss weighs with $\sigma(a)$, large where $D$ believes the sample; the non-saturating one with $1-\sigma(a)$, large where $D$ is sure of a fake. And where is the curve level?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Make a table of four rows: the logit (about −5, 4, 0 and 6), the steepness (steep, steep, gentle, none), and the two products. $\sigma(-5)\approx0.007$, $\sigma(0)=0.5$, $\sigma(4)\approx0.98$. The largest entry of each column answers the first two questions, the row of zeros the third.
+#
+# </details>
+
 # %%
 ### BEGIN SOLUTION
 pulled = {"saturating": "b", "non-saturating": "a", "neither": "d"}
@@ -176,6 +254,25 @@ for letter, place in samples.items():
 # - returns: an array `(n,)`, values below 1
 # - worked number: at $u = 2$ it is `0.75`
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 4 of the lesson, “The conjugate, and a bound that samples can compute”: the bound is tight at $T^*=f'(u)$.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Use the second form of the statement, $f(u)=u-2+\frac1u$, and differentiate term by term.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# The derivative of $\frac1u$ is $-\frac1{u^2}$, so $T^*=1-\frac1{u^2}$. At $u=2$: $1-\frac14=0.75$. For every $u>0$ it is below 1, as the statement says.
+#
+# </details>
+
 
 # %%
 def neyman_critic(u):
@@ -194,6 +291,25 @@ checks.neyman_critic(neyman_critic)
 # - `t`: an array `(n,)`, values below 1
 # - returns: an array `(n,)`
 # - worked number: at $t = 0.75$ it is `1.0`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 4 of the lesson, “The table”, derives one row in full. Do the same steps with this $f$.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The supremum is where the derivative of $ut-f(u)$ vanishes, $f'(u)=t$. Solve $1-\frac1{u^2}=t$ for the positive $u$, and put it into $ut-f(u)$; do not forget the constant in $f$.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $u=1/\sqrt{1-t}$. Then $ut-u+2-\frac1u=2-(1-t)u-\frac1u$, and with $s=\sqrt{1-t}$ each of the last two terms is $s$: what is left is $2-2s$. At $t=0.75$, $s=0.5$ and the result is 1.
+#
+# </details>
 
 
 # %%
@@ -214,6 +330,25 @@ checks.neyman_conjugate(neyman_conjugate)
 # - `t_real` `(n,)`, `t_fake` `(m,)`: arrays, the critic on data and on generated samples, all below 1
 # - returns: a number
 # - worked number: if all outputs are 0, the answer is `0.0`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# The formula is in the statement (and in section 4 of the lesson): two expectations under two distributions.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The conjugate belongs to the generated samples only. The two sets may differ in size, so each gets its own mean, and the conjugate comes before the mean.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# The mean of $T$ over data, minus the mean of $f^*(T)$ over samples, with your function from 4b. With all outputs 0, $f^*(0)=2-2=0$, so the bound is 0: a critic without an opinion proves nothing.
+#
+# </details>
 
 
 # %%
@@ -253,6 +388,25 @@ print(f"Neyman's χ² = {np.exp(m**2) - 1:.4f};  bound from T*: {best_bound:.4f}
 # - returns: an array `(2, 2)`: the derivatives of $(\dot\theta, \dot\psi)$, one row each, by $\theta$ and $\psi$, one column each
 # - worked number: for $c = \tfrac12$ and $\gamma = 1$ both eigenvalues are `-0.5`
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, “The Dirac-GAN” and “R1: friction”. Write down both motions first, with the penalty in the right one.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The penalty belongs to the loss of $D$, so only $\dot\psi$ changes; $D$ goes *down* its loss, along minus the derivative of $\frac\gamma2\psi^2$. Rows are motions, columns are what one differentiates by.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $\dot\theta=c\,\psi$ has the derivatives $(0,c)$, and $\dot\psi=-c\,\theta-\gamma\psi$ has $(-c,-\gamma)$. Check the worked number without a computer: the trace is $-\gamma=-1$, the determinant $c^2=\frac14$, so $\lambda^2+\lambda+\frac14=(\lambda+\frac12)^2$.
+#
+# </details>
+
 
 # %%
 def dirac_jacobian(c, gamma):
@@ -271,6 +425,25 @@ checks.dirac_jacobian(dirac_jacobian)
 # - `jacobian`: an array `(n, n)`
 # - returns: a number, 0 or more; 0 if no step converges
 # - worked number: with $c = \tfrac12$ and $\gamma = 0.3$ it is `1.2`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, “Steps of finite size”. The eigenvalues are complex in general: where in the plane must $1+\eta\lambda$ lie?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# $|1+\eta\lambda|^2=1+2\eta\operatorname{Re}\lambda+\eta^2|\lambda|^2$. For which $\eta>0$ is it 1 again? Every eigenvalue has its own limit, and all have to be kept.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# The limit of one eigenvalue is $\eta=-2\operatorname{Re}\lambda/|\lambda|^2$; take the smallest, and 0 if it is negative (a real part that is not negative spoils every step). On the worked number $|\lambda|^2=c^2=0.25$ and $\operatorname{Re}\lambda=-\frac\gamma2=-0.15$: $0.3/0.25=1.2$.
+#
+# </details>
 
 
 # %%
@@ -298,6 +471,25 @@ checks.largest_stable_step(largest_stable_step)
 # | 4 | simultaneous | $\gamma = 0.2$ |
 #
 # - answer: a dictionary from `"1"`, `"2"`, `"3"`, `"4"` to `"arrives"`, `"orbits"` or `"escapes"`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson: “The smallest game” for games 1 and 2; for 3 and 4 you have just written a function.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Without friction $\lambda=\pm i$: how long is $1+i\eta$? The matrix of alternating steps has the determinant 1: what can its eigenvalues then be, for a small step? With R1, find the largest stable step and compare it with 0.3.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Game 1: $|1+0.3i|>1$, at every step. Game 2: both eigenvalues lie on the unit circle, so the length neither grows nor shrinks in the long run. Games 3 and 4: for $c=1$ and small $\gamma$, $|\lambda|^2=1$ and $\operatorname{Re}\lambda=-\frac\gamma2$, so steps below $\eta=\gamma$ converge and longer ones do not.
+#
+# </details>
 
 # %%
 ### BEGIN SOLUTION
@@ -347,6 +539,25 @@ figure
 # - returns: a number in the units of $x$, 0 or more
 # - worked number: if every sample moves by $(3, 4)$ from each look to the next, it is `5.0`
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Three axes, three different jobs: looks, samples, coordinates. Which of them makes a *distance*?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# First the differences of neighbouring looks (there are $k-1$), then the Euclidean length over the coordinates, then a mean over all that is left. In another order it is another number.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# `np.diff` along the axis of the looks, a norm along the last axis, a mean over the rest. On the worked number every difference is $(3,4)$ and every length 5. A mean of the absolute coordinates would say 3.5, and the way from first to last look would forget the wandering between.
+#
+# </details>
+
 
 # %%
 def restlessness(clouds):
@@ -368,6 +579,25 @@ checks.restlessness(restlessness)
 # - **d** momentum 0.5
 #
 # Which change calms it most? Write your prediction and a reason first, then the letter.
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, “Momentum”, and section 6, “Heal it in mid-game”. Which of the four acts on the *cause* of the restlessness?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# With momentum $\beta$ a step is a sum over about $1/(1-\beta)$ gradients. How old are they at 0.9, and what has the opponent done since? Then ask of each change whether it makes a step fresher.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# **b** changes the form of the loss; **c** lets $D$ run faster; **a** brakes the slope that $D$ has *now*. At 0.9 a step consists mostly of gradients aimed at where the samples were up to ten steps ago, and none of the three changes that. Which letter does?
+#
+# </details>
 
 # %%
 ### BEGIN SOLUTION

@@ -8,6 +8,8 @@
 # Checks test *properties* on cases of their own, so any correct solution passes. Task 4 uses your losses of task 2,
 # and task 6 trains with your steps of task 4.
 #
+# Stuck? Each task has two hints and a worked idea, folded below its statement: open them one at a time.
+#
 # Notation as in the lesson: $G$ generator, $D$ discriminator, which returns logits; $\sigma$ sigmoid; natural
 # logarithms.
 
@@ -29,6 +31,25 @@ runtime.setup(0)
 # - `u`: NumPy array of images, `(N, H, W, C)`, type `uint8`, values 0 to 255
 # - returns: the same shape, type `float32`, values in $[-1, 1]$: 0 becomes exactly −1, and 255 exactly 1
 # - worked number: 51 becomes `-0.6`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 2 of the lesson, Fault 1: data and generator have to live in one range. Which straight line takes 0 to −1 and 255 to 1?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Two points fix the line: its slope is $\frac2{255}=\frac1{127.5}$. Bytes wrap round when one calculates with them, so change the type *before* the arithmetic, and ask for `float32` rather than the default.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $x=u/127.5-1$, in `float32` throughout. On the worked number $51/127.5=0.4$ and $0.4-1=-0.6$. The middle is 127.5, not 128: with 128 neither end would arrive exactly.
+#
+# </details>
 
 
 # %%
@@ -56,6 +77,25 @@ checks.to_generator_range(to_generator_range)
 # - returns: a scalar tensor, 0 or more
 # - worked number: if all logits are 0, the answer is $2\ln 2 = 1.3863$
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 1 of the lesson, “Losses from logits”: which function of the logit is $-\log\sigma(a)$?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# $-\log\sigma(a)=\operatorname{softplus}(-a)$ and $-\log(1-\sigma(a))=\operatorname{softplus}(a)$. A sigmoid followed by a logarithm would say $\log0$ at a logit of 1000, so never form the probability.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Two means, one for each batch, added: the mean of $\operatorname{softplus}(-a)$ over real logits and the mean of $\operatorname{softplus}(a)$ over fake ones. Each is $\ln2$ for logits of 0, together $1.3863$. (One mean over both batches would give half of it.) A confident and right $D$ has a loss near 0: use that to check the two signs.
+#
+# </details>
+
 
 # %%
 def discriminator_loss(real_logits, fake_logits):
@@ -75,6 +115,25 @@ checks.discriminator_loss(discriminator_loss)
 # - `fake_logits`: a tensor `(N, 1)`
 # - returns: a scalar tensor, 0 or more
 # - worked number: if all logits are 2, the answer is `0.1269`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 1 of the lesson, “Losses from logits”: the generator wishes that $D$ took its samples for real.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# It is the first term of $D$'s loss, only that fake logits stand in it. (Minus the second term would be the saturating loss, with the opposite behaviour where $D$ is sure.)
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# The mean of $\operatorname{softplus}(-a)=\log(1+e^{-a})$ over the fake logits. On the worked number $\log(1+e^{-2})=0.1269$. It falls as the logits rise: check that direction.
+#
+# </details>
 
 
 # %%
@@ -100,6 +159,25 @@ checks.generator_loss(generator_loss)
 #   $i \bmod$ `stride` $= r$
 # - worked number: `overlap_counts(3, 2)` is `[2, 1]`
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 2 of the lesson, Fault 8: stand on one output pixel and ask which taps can reach it.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Pixel $i$ is reached through tap $k$ if $i=j\cdot\text{stride}+k$ for some input $j$, that is, if $k$ and $i$ leave the same remainder. Count such $k$ from 0 to $\text{kernel}-1$.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# For each remainder $r$, count $r,\ r+\text{stride},\ r+2\,\text{stride},\dots$ as long as they stay below `kernel`. On the worked number: for $r=0$ the taps 0 and 2, for $r=1$ only tap 1, so `[2, 1]`. With a stride larger than the kernel some counts are 0, which is right: these pixels stay empty.
+#
+# </details>
+
 
 # %%
 def overlap_counts(kernel, stride):
@@ -119,6 +197,25 @@ checks.overlap_counts(overlap_counts)
 # - `stride`, `at_least`: positive integers
 # - returns: an integer
 # - worked number: `even_kernel(2, 5)` is `6`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 2 of the lesson, Fault 8, and your function of 3a: when do the numbers $0,\dots,K-1$ hold every remainder equally often?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Exactly if $K$ is a multiple of the stride. You need the first multiple that is not below `at_least`.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Divide `at_least` by the stride, round *up*, and multiply by the stride again. On the worked number $5/2$ becomes 3, and $3\cdot2=6$. If `at_least` is a multiple already, it has to stay as it is. (Or try sizes one after the other with your function of 3a.)
+#
+# </details>
 
 
 # %%
@@ -160,6 +257,25 @@ plots.image_grid(np.concatenate(tiles), columns=2, titles=["kernel 5", f"kernel 
 # - returns: the loss before the step, a scalar tensor
 # - worked number: for a $D$ that says 0 to everything, the returned loss is `1.3863`
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 4 of the lesson, phase 1 of a step, without the penalty.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# For $D$ the fakes are constants: make them outside the tape. Ask the tape for the gradients of *$D$'s* trainable variables only. That alone keeps $G$ still; nothing has to be frozen.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# In order: fakes from `z` with `training=True`; then, inside the tape, both batches through $D$ and `discriminator_loss`; outside again, the gradients of this loss for $D$'s variables, and one call of the optimizer that is passed in; return the loss. It was computed before the move, which is what the statement asks for.
+#
+# </details>
+
 
 # %%
 def d_step(generator, discriminator, optimizer, real, z):
@@ -184,6 +300,25 @@ checks.discriminator_step(d_step)
 # - arguments as in 4a, without real images; `optimizer` is that of $G$
 # - returns: the loss before the step, a scalar tensor
 # - worked number: for a $D$ that says 2 to everything, the returned loss is `0.1269`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 4 of the lesson, phase 3; and Fault 5 of section 2 shows what goes wrong with flags.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The fakes are the only way back to $G$: they have to be made *inside* the tape. The gradients pass through $D$, but you ask for those of $G$'s trainable variables.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Inside the tape: from `z` through $G$, from there through $D$, both with `training=True`, into `generator_loss`. Outside: gradients for $G$'s variables, one call of the optimizer, return the loss. If the tape gives you `None`, the fakes were made in the wrong place.
+#
+# </details>
 
 
 # %%
@@ -213,6 +348,25 @@ checks.generator_step(g_step)
 # - `average`, `value`: NumPy arrays of one shape; `decay`: a number in $[0, 1)$; `step`: the integer $t \ge 0$
 # - returns: the new average, the same shape
 # - worked number: `moving_average(0.0, 1.0, 0.999, 0)` is `0.9`, and for step 8 it is `0.5`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 4 of the lesson, phase 4, “Average”: a mean that moves only a little at each step, and more at the beginning.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# First the share $\delta_t$: the *smaller* of two numbers. It belongs to the old average, and $1-\delta_t$ to the new value.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $\delta_t$ times the average plus $(1-\delta_t)$ times the value. Worked numbers: at $t=0$, $\delta=\frac1{10}$, so $0.1\cdot0+0.9\cdot1=0.9$; at $t=8$, $\delta=\frac9{18}$, so $0.5$. After thousands of steps the fraction exceeds `decay`, which then takes over.
+#
+# </details>
 
 
 # %%
@@ -265,6 +419,25 @@ for number, run in runs.items():
 #
 # Worked form: `{1: "d", 2: "d", 3: "d"}`
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson says what the losses of a GAN can tell and what they cannot. Begin with the last column, the points, and read the curves afterwards.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Ask three questions of each run. Do the data lie within the square from −1 to 1 (read the axes)? Is the spread of the samples anything like that of the data? Has $D$ ever been better than a coin?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Data outside the square that tanh can reach make $D$ right at a glance, with logits tens apart: a range mismatch. A spread near 0 with the data within reach is a collapse. An accuracy of one half *from the very first step* would be a blind discriminator; one half after a struggle, with samples on the clouds, is a draw. Do not decide by the losses: two of the runs have much the same.
+#
+# </details>
+
 # %%
 ### BEGIN SOLUTION
 diagnosis = {1: "c", 2: "a", 3: "b"}
@@ -295,6 +468,25 @@ for number in (2, 3):
 # - **r** the same learning rate, 0.001, for both players
 # - **s** a slower discriminator: a tenth of its learning rate
 # - **t** patience: three times as many steps
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# One treatment for one cause: write down the cause of each of your diagnoses in a few words first.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# For a mismatch of ranges: which line of task 1 brings data to where $G$ can draw? For a collapse: who was too fast for whom? And what does one do with a healthy patient?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# The treatment of a range mismatch is the conversion of task 1. In a collapse $G$ carries all its samples to wherever $D$ believed them last, and $D$ cannot follow: slowing $D$ down makes it worse, and patience repeats the same chase, so look for what makes the two equally fast. And nothing is the right treatment for what is not ill.
+#
+# </details>
 
 # %%
 ### BEGIN SOLUTION

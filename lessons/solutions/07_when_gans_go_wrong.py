@@ -8,6 +8,8 @@
 # `Passed`, or says what it called, what it expected and what came back, with a hint if it recognises the mistake.
 # Checks test *properties* on cases of their own, so any correct solution passes.
 #
+# Stuck? Each task has two hints and a worked idea, folded below its statement: open them one at a time.
+#
 # Notation as in the lesson: $p$ is the density of the data, $q$ that of the samples; natural logarithms.
 
 # %%
@@ -29,6 +31,25 @@ half, _ = data.gaussian_ring(400, modes=4, radius=2.0, std=0.1, seed=1)  # every
 # - `samples`: array `(N, 2)`; `centres`: array `(m, 2)`; `std`: the $\sigma$ of every mode
 # - returns: a pair: the number of kept modes, an integer from 0 to $m$; and the share of good samples, in $[0, 1]$
 # - worked number: 10 samples at the first of two centres and 10 samples far from both give `(1, 0.5)`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 2 of the lesson, “How good is a sample? The 3σ share” and “How many modes?”. One table of distances serves both numbers.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A table `(N, m)` of distances by broadcasting; its smallest entry in a row says whether the sample is good, the place of this entry to which mode it belongs. Count *good* samples only. The fair share is $N/m$ with all $N$.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Row minimum below $3\sigma$: good. For the good ones, count how often each mode is the nearest (`np.bincount` with `minlength`). Kept are the modes with at least $0.1\,N/m$; the share is the mean of “good”. On the worked number $N/m=10$, so a count of 1 would suffice: counts 10 and 0 give one kept mode, and 10 of 20 are good.
+#
+# </details>
 
 
 # %%
@@ -60,6 +81,25 @@ for name, points in {"ring": ring, "half of it": half}.items():
 # - returns: a number of nats, 0 or more
 # - worked number: `counts = [5, 0, 0, 15]` gives `0.8240`
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 2 of the lesson, “How evenly? The reverse KL, and its bias”: counts first become shares.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# An empty mode contributes 0, because $h\ln h\to0$, but NumPy would say NaN. Leave these terms out of the sum, and yet let $m$ count *all* modes.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $h=$ counts over their sum; the sum of $h_j\ln(m\,h_j)$ over the modes with $h_j>0$. On the worked number $h=(\frac14,0,0,\frac34)$ and $m=4$: $\frac14\ln1+\frac34\ln3=0.8240$. All samples in one of $m$ modes give $\ln m$, the largest value there is.
+#
+# </details>
+
 
 # %%
 def uniform_divergence(counts):
@@ -88,6 +128,25 @@ checks.uniform_divergence(uniform_divergence)
 # - returns: `(n,)`, the best output of $D$ (a probability) at each place
 # - worked number: `p = 0.2`, `q = 0.2`, targets 0.9 and 0 give `0.45`
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, “One-sided label smoothing”, for two targets instead of one.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Collect what stands before $\ln D$ and before $\ln(1-D)$; call them $A$ and $B$, so that the loss is $-A\ln D-B\ln(1-D)$.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $A=ap+bq$ and $B=(1-a)p+(1-b)q$. The derivative $-\frac AD+\frac B{1-D}$ vanishes at $D=\frac A{A+B}$, and $A+B$ is simply $p+q$. On the worked number $0.18/0.4=0.45$.
+#
+# </details>
+
 
 # %%
 def smoothed_optimum(p, q, real_target, fake_target):
@@ -108,6 +167,25 @@ checks.smoothed_optimum(smoothed_optimum)
 # - **c** $D$ calls it 20 % real however many samples crowd there, so that samples far from all data meet a flat $D$ that
 #   rewards them
 # - **d** $D$ falls to 0 as the generator sends more samples there
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# You have the formula from 3a. Put the place of the question into it.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# With $p=0$, what is left above and below the fraction line? Does the answer depend on how many samples crowd there?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $D=\frac{bq}q=b$: with $b=0.2$ the same value wherever only samples are, few or many. Think of what the generator learns from there: $D$ rewards it a little, has no slope, and does not mind if more samples come. Which letter says so?
+#
+# </details>
 
 # %%
 ### BEGIN SOLUTION
@@ -130,6 +208,25 @@ checks.smoothing_harm(harm)
 # - `samples`: array `(N, d)`; `data_points`: array `(M, d)`, with $M$ not always equal to $N$
 # - returns: a number, 0 or more; 1 for samples as far apart as the data
 # - worked number: samples at 0 and 1 of the line, data at 0, 2 and 4: `1 / (8 / 3) = 0.375`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# All pairs of *different* samples: build the table of all distances, and think about its diagonal.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Broadcasting gives `(N, N)` distances. The diagonal holds $N$ zeros that are not pairs, so that the mean is the sum over the table divided by $N(N-1)$. The data have their own number $M$.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# A helper for one set (sum of the table over $N(N-1)$), used twice, and the quotient. On the worked number the samples have the mean distance 1; the data have the pairs 2, 4 and 2, with the mean $\frac83$; so $0.375$. With $N^2$ below, small sets would seem less diverse than they are.
+#
+# </details>
 
 
 # %%
@@ -155,6 +252,25 @@ checks.diversity_ratio(diversity_ratio)
 # - **b** the divergence of task 2 only
 # - **c** both
 # - **d** neither
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 2 of the lesson, “A measure that is blind”, asks this question about other measures. Draw the circle and mark the four modes that are left.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Estimate both numbers. The histogram has four empty modes and four with a quarter each. And how far apart are two random samples on the four remaining modes, compared with all eight?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Divergence: $\sum\frac14\ln(8\cdot\frac14)=\ln2$, where the whole ring has about 0. Distances: the four modes stand all around the circle, at the same radius and with the same diameter. The chords of the square (0, $\sqrt2R$, $2R$, $\sqrt2R$) have the mean $1.21R$, those of the octagon $1.26R$. Which of the two would make you look twice?
+#
+# </details>
 
 # %%
 ### BEGIN SOLUTION
@@ -197,6 +313,25 @@ for case in (1, 2, 3):
 # mismatch"`, `"dead units"` for each of the cases 1, 2, 3. They are three different ones. Worked form:
 # `{1: "collapse", 2: "collapse", 3: "collapse"}`
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 1 of the lesson has the table: what happens in each sickness, and what shows it. Section 9 is the same quiz with the doctor's answers.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Three questions for each case. Is $D$ right about everything, with a logit gap far larger than in the other cases? How many regions do the samples fill? And do they stay where they are from one visit to the next?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $D$ always right, a large gap, and samples that hardly move and look like no data: $D$ has won. Samples close together at each visit, but at another place at the next one: that is no collapse at rest but a game that wanders. Rough curves with the regions filled, and filled still at the last visit: GAN curves are rough. Look for faults of construction only if ranges or silent units show them.
+#
+# </details>
+
 # %%
 ### BEGIN SOLUTION
 names = {1: "oscillation", 2: "healthy", 3: "discriminator overpowering"}
@@ -227,6 +362,25 @@ for number, case in enumerate(panel.cases, 1):
 # - the check judges the kept modes over the seeds, not how you got there: at least 8 of 9 with every seed
 #
 # A game takes a few seconds.
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 8 of the lesson, parts B and C, has tried these changes on other games; the most telling clue is in the settings called `SICK`.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `kept_by` plays, advances and counts, and `kept_modes` returns *two* numbers, of which you need one. For the change: which of the three sick settings does section 4 of the lesson warn of?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# `kept_by`: make the game with these settings and this seed, advance it by all steps, take 2,000 samples, and return the first number of your `kept_modes` for the nine centres and the width `STD`. For the change, compare the growth of section 4, $\alpha^2\frac\beta{1-\beta}$, at the present $\beta$ and at a moderate one, and change that alone. At least three seeds, the same for both.
+#
+# </details>
 
 # %%
 STEPS = 2000

@@ -7,6 +7,8 @@
 # `Passed`, or says what it called, what it expected and what came back, with a hint if it recognises the mistake.
 # Checks test *properties* on cases of their own, so any correct solution passes.
 #
+# Stuck? Each task has two hints and a worked idea, folded below its statement: open them one at a time.
+#
 # Notation as in the lesson: $f$ the critic, $W_1$ the Wasserstein distance with Euclidean cost, $\lambda$ the weight
 # of the gradient penalty, $\sigma$ the largest singular value of a matrix.
 
@@ -31,6 +33,25 @@ runtime.setup(0)
 # - `critic_x` `(n,)`, `critic_y` `(m,)`: the critic's values; `x` `(n, d)`, `y` `(m, d)`: the points, NumPy arrays
 # - returns: a number
 # - worked number: `x = [[3.0]]`, `y = [[0.0]]` with values `6` and `0` give slope 2 and the bound `3.0`, which is $W_1$
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 2 of the lesson, “From two price lists to one function”: what happens to the slopes of a critic, and to its difference of means, if it is divided by a number?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A table `(n, m)` of slopes: differences of values over Euclidean distances, by broadcasting, with the norm over the coordinates. The *largest* slope is what the critic has to be divided by, with its sign.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# After the division no pair is steeper than 1, so the critic is allowed, and the difference of its means is a lower bound: (mean over $x$ − mean over $y$) / largest slope. On the worked number the slope is $6/3=2$ and the bound $6/2=3$. A mean or a typical slope would leave some pairs too steep, and then nothing is proved.
+#
+# </details>
 
 
 # %%
@@ -57,6 +78,25 @@ checks.transport_bound(transport_bound)
 #
 # Which slope $s$ does it reach? (A hard Lipschitz constraint would stop it at 1.)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, “What the penalty costs”, has this spring. Where does a parabola that opens downwards have its top?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Differentiate $J(s)$. At $s=1$ the penalty has no slope yet, but the first term has: so the critic goes further.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $J'(s)=\Delta-2\lambda(s-1)=0$, hence $s=1+\frac\Delta{2\lambda}$. Put in $\Delta=4$ and $\lambda=10$. A larger $\lambda$ brings $s$ nearer to 1, as a stiffer spring should.
+#
+# </details>
+
 # %%
 ### BEGIN SOLUTION
 slope = 1 + 4 / (2 * 10)  # J'(s) = Δ − 2 λ (s − 1) = 0
@@ -80,6 +120,25 @@ checks.penalised_slope(slope)
 # - returns: a tensor `(N, H, W, C)`
 # - worked number: for `real = 0` and `fake = 1` everywhere, all pixels of one example are equal, for instance to 0.37
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, in the boxed loss: where between a real and a generated picture is the slope measured?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# One $\alpha$ for each example, the same for all its pixels: give it a shape that broadcasts, with ones in place of height, width and channels. And it is uniform on $[0,1]$, not normal.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Draw $\alpha$ of shape $(N,1,1,1)$ and return $x+\alpha(\tilde x-x)$: $\alpha=0$ is the real picture, $\alpha=1$ the fake one, and everything between lies on their straight line. On the worked number each example is one grey, another one for each example.
+#
+# </details>
+
 
 # %%
 def mixed_points(real, fake):
@@ -101,6 +160,25 @@ checks.mixed_points(mixed_points)
 # - `critic`: a function, tensor `(N, H, W, C)` -> tensor `(N, 1)`; `points`: a tensor `(N, H, W, C)`
 # - returns: a scalar tensor, not negative
 # - worked number: a linear critic whose gradient has the norm 3 everywhere gives `4.0`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson has the formula in its box and four cases to test it on. The gradient here is with respect to the *points*.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The points are no variable, so the tape has to be told to watch them. Examples do not interact: the gradient of the *sum* of all scores holds each example's own gradient. Norm over axes 1, 2 and 3. What is the derivative of a root at 0?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Gradient `(N, H, W, C)`; squares summed over all but the first axis, `(N,)`; a tiny floor (such as $10^{-12}$) under the sum before the root is taken, so that its derivative stays finite; then the mean of $(\text{norm}-1)^2$ over the examples. On the worked number $(3-1)^2=4$. A floor added after the root would come too late.
+#
+# </details>
 
 
 # %%
@@ -130,6 +208,25 @@ checks.penalty_of_slopes(penalty_of_slopes)
 # - `kernel`: NumPy array `(h, w, c, k)`; `u`: `(k,)`; `rounds`: a positive integer
 # - returns: a tuple (number, array `(k,)` of length 1)
 # - worked number: a `(1, 1, 2, 2)` kernel with the matrix `[[3, 0], [0, 1]]` and many rounds give $\sigma = 3$ and $u = \pm(1, 0)$
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 7 of the lesson, “Power iteration”. First make a matrix of the kernel.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The last axis holds the $k$ columns, the three others together the rows. In each round both vectors are brought to length 1, first $v$, then $u$ from the new $v$.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Reshape to `(h·w·c, k)`. Each round: multiply by $W$, normalise, multiply by $W^\top$, normalise. At the end $\sigma=v^\top Wu$ with the last two vectors; return it with $u$, which has $k$ entries. On the worked number each round makes the first entry of $u$ nine times larger beside the second, so that soon only it is left.
+#
+# </details>
 
 
 # %%
@@ -166,6 +263,25 @@ checks.power_iteration(power_iteration)
 # 8  penalty = tf.reduce_mean((norm - 1.0) ** 2)
 # ```
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson: compare line by line with the boxed loss, and remember its case 3.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# From which law is $\alpha$ drawn in the box? And for NaN: which function has an infinite derivative at 0, so that infinity times 0 appears in the second differentiation?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# A weight outside of $[0,1]$ leaves the line between the two pictures: find the line that draws it. Where the critic is flat the squares sum to 0; the derivative of $\sqrt s$ is $\frac1{2\sqrt s}$: find the line that takes a root without a floor. Lines 4, 5 and 6 look suspicious and are right.
+#
+# </details>
+
 # %%
 ### BEGIN SOLUTION
 faults = {"mixing weight": 1, "NaN": 7}
@@ -179,6 +295,25 @@ checks.wgan_gp_faults(faults)
 # **5b.** A paper compares two losses over three seeds each, and all three distances of the new loss are below all
 # three of the old one. Suppose the losses were equally good, so that every order of the six values is equally likely. How
 # probable is it that the new one still wins so clearly?
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 9 of the lesson, “How to read it”: what can three seeds prove?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# If all orders of the six values are equally likely, only one thing matters: *which three* of the six places belong to the new loss. Count the choices.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# There are $\binom63$ choices of three places among six, all equally likely. The event is that the new loss has the three lowest places: how many of the choices is that? (The order among the three does not matter, and only the new loss counts as the winner.)
+#
+# </details>
 
 # %%
 ### BEGIN SOLUTION
@@ -204,6 +339,25 @@ checks.chance_of_separation(chance)
 #
 # - `real_scores`, `fake_scores`: the critic's values `(N, 1)`; `penalty`: your penalty; `weight`: $\lambda$
 # - returns: a scalar that the critic's optimizer makes small
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, the boxed loss. The critic wants high scores for data and low ones for samples; its optimizer makes a number *small*.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Two means with opposite signs, and the penalty with its weight. Which mean has to go down when the critic improves?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# (Mean of the fake scores) − (mean of the real scores) + $\lambda$ · penalty. The better the critic separates, the lower it is: minus the estimate of $W_1$, plus the penalty. For the prediction: by task 2 the slope ends at about $1+\frac\Delta{2\lambda}$, so for which $\lambda$ is it steepest?
+#
+# </details>
 
 # %%
 rng = np.random.default_rng(0)

@@ -7,6 +7,8 @@
 # `Passed`, or says what it called, what it expected and what came back, with a hint if it recognises the mistake.
 # Checks test *properties* on cases of their own, so any correct solution passes.
 #
+# Stuck? Each task has two hints and a worked idea, folded below its statement: open them one at a time.
+#
 # Notation as in the lesson: features `(n, d)` of real and `(m, d)` of generated pictures; FD the Fréchet distance; $k$ the number of neighbours.
 
 # %%
@@ -26,6 +28,25 @@ runtime.setup(0)
 # - `x` `(n, d)`, `y` `(m, d)`: features, NumPy arrays, $n, m\ge2$, $d\ge2$
 # - returns: a number
 # - worked number: `x = [[0, 0], [2, 0]]` and `y = [[3, 0], [3, 4]]` give $(1-3)^2+(0-2)^2+2+8=18$: the covariances are $\operatorname{diag}(2,0)$ and $\operatorname{diag}(0,8)$, which have no direction in common
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 2 of the lesson, “In any dimension: a bound from two moments”: the formula needs no matrix root, only a *factor* of each covariance and singular values.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A factor is $F=V\sqrt\Lambda$ from `np.linalg.eigh`: each eigenvector times the root of its eigenvalue. Rounding makes some zero eigenvalues slightly negative or slightly positive: set what is tiny beside the largest to 0. Rows are pictures, so `rowvar=False`.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Both factors; $\operatorname{tr}A$ is the sum of all squares in $F_a$; the $s_i$ are the singular values of $F_a^\top F_b$ (`np.linalg.svd` without the vectors); add the squared distance of the means, and take off *twice* the sum of the $s_i$. On the worked number the two factors have no direction in common, so all $s_i=0$, and $4+4+2+8=18$.
+#
+# </details>
 
 
 # %%
@@ -61,6 +82,25 @@ checks.frechet_from_features(frechet_from_features)
 # - returns: a number, which may be negative
 # - worked number: `x = [[1], [2]]` and `y = [[0], [0]]` give $27+1-2\cdot1=26$
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 4 of the lesson, “Without bias”: three tables of kernel values, and in two of them a diagonal that must not count.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# One matrix product makes a whole table $k(a_i,b_j)$; $d$ is the number of features. Within a set leave the diagonal out of the sum, and divide by $n(n-1)$ instead of $n^2$. Between the sets every pair counts.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# For one set: (sum of its table − its trace) over $n(n-1)$. Then set one + set two − 2 · mean of the mixed table. On the worked number $k(1,2)=(2+1)^3=27$, $k(0,0)=1$, and every mixed value is $(0+1)^3=1$: $27+1-2=26$.
+#
+# </details>
+
 
 # %%
 def unbiased_kernel_distance(x, y):
@@ -90,6 +130,25 @@ checks.unbiased_kernel_distance(unbiased_kernel_distance)
 # - returns: a tuple (precision, recall) of numbers in $[0, 1]$
 # - worked number: real points 0, 1, 2 on a line, generated points 1.5 and 9, $k=1$: radii 1, 1, 1 and 7.5, 7.5. Precision ½; recall 1, because the ball of 1.5 holds all real points
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson: two questions, “is a sample near data?” and “are data near a sample?”. First find the radius of every ball.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Sort each row of a set's own distances: entry 0 is the point itself, so the $k$-th nearest *other* point is entry $k$. Rows of `fake_real` are generated points, columns are real ones: along which axis do the real radii lie?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Precision: compare each column with its real radius (≤, since the surface belongs to the ball); for each row ask whether *any* column fits; take the mean. Recall: compare each row with its generated radius; for each column ask whether any row fits; mean. On the worked number 1.5 lies within 1 of the points 1 and 2, and 9 is far from all: precision ½.
+#
+# </details>
+
 
 # %%
 def precision_recall_from_distances(real_real, fake_fake, fake_real, k):
@@ -113,6 +172,25 @@ checks.precision_recall_from_distances(precision_recall_from_distances)
 # - returns: a number in $[0, 1]$
 # - worked number: the points of 3a with $k=1$ give ⅔
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson: the balls are those of the *real* points, and it is the balls that are counted.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The same comparison as for precision in 3a, with the same radii. Only the question is another one: any generated point in this ball? Which axis is “any” taken over now?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Compare the columns of `fake_real` with the real radii; a real point is covered if any *row* of its column fits; the mean over columns. On the worked number the ball of 0 (radius 1) is empty, since 1.5 is too far; those of 1 and 2 hold it: ⅔.
+#
+# </details>
+
 
 # %%
 def coverage_from_distances(real_real, fake_real, k):
@@ -127,6 +205,25 @@ checks.coverage_from_distances(coverage_from_distances)
 
 # %% [markdown]
 # **3c.** Predict: which coverage does a *perfect* generator reach on average with $k=2$, if there are only $n=10$ real and $m=10$ generated points? (Think of the 19 other points, ordered by their distance to one real point.)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, “What does a perfect generator get?”. If real and generated points have one distribution, nothing but chance orders the 19 others.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A real point is *not* covered if no generated point comes nearer than its second real neighbour. What does that say about the two nearest of the 19?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Not covered means: the nearest is one of the 9 other real points, and so is the second. The first has the probability $\frac9{19}$; given that, the second has $\frac8{18}$. Coverage is 1 minus the product; it has to come out near $1-2^{-2}$, which it is for many points.
+#
+# </details>
 
 # %%
 ### BEGIN SOLUTION
@@ -145,6 +242,25 @@ checks.perfect_coverage(perfect)
 # - `sizes` `(s,)`: sample sizes; `values` `(s,)`: Fréchet distances; NumPy arrays, $s\ge2$
 # - returns: a number
 # - worked number: sizes 100 and 200 with values 30 and 20 give `10.0`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 3 of the lesson, “To infinity”: which plot turns this curve into a straight line?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The values are linear in $\frac1n$, not in $n$. Fit a straight line by least squares; which of its two coefficients is the value where $\frac1n=0$?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Fit the values against $1/n$ (`np.polyfit` of degree 1 returns the slope first) and return the intercept. On the worked number $30=F+\frac c{100}$ and $20=F+\frac c{200}$: $c=2000$ and $F=10$.
+#
+# </details>
 
 
 # %%
@@ -190,6 +306,25 @@ plots.curves(
 # 5  fid = diff @ diff + np.trace(sigma1) + np.trace(sigma2) - np.trace(covmean)
 # ```
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 2 of the lesson, “Where popular code goes wrong”, and your own function of task 1.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Ask for the shapes: with arrays `(pictures, features)`, what does `np.cov` take for variables unless told otherwise? Ask what a NumPy root does to a table of numbers. And compare the last line with the formula.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# One line would make matrices of the size pictures × pictures: covariances of the wrong things. One takes the root of each entry, where $RR=AB$ is meant. And in the formula a number stands before the last trace: in which line is it missing?
+#
+# </details>
+
 # %%
 ### BEGIN SOLUTION
 faults = {"covariances": 2, "root": 4, "factor": 5}
@@ -204,6 +339,25 @@ checks.fid_faults(faults)
 
 # %%
 print(checks.mystery_table())
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 10 of the lesson, “How each is fooled”, says what each number sees. Begin with the number that only *one* kind of set can move (section 6).
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# What does `fresh` have to look like? Closer near ½, density near 1, coverage near $1-2^{-k}$, sharpness near 1. For every other set find the column in which it departs most.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# A copier is nearer to the training set than fresh data are: closer goes to 1, and all else looks perfect. Blurred pictures lose sharpness. One noise picture in eight costs precision about an eighth and coverage little, and noise is sharp. A collapse to half of the classes leaves each picture good (precision, density), but nothing near half of the data: coverage. What is left is fresh.
+#
+# </details>
 
 # %%
 ### BEGIN SOLUTION
@@ -233,6 +387,25 @@ checks.mystery_verdict(verdict)
 # - `difference` $D$, `training_std` $\sigma$, `sampling_std` $\tau$: numbers
 # - returns: a tuple $(n, r)$ of whole numbers
 # - worked number: $D=3$, $\sigma=2$, $\tau=100$. With $n=1{,}000$: $8\cdot(4+10)/9=12.4$, so $r=13$ and $26\cdot21=546$ minutes. With $n=10{,}000$: $r=5$ and $10\cdot30=300$ minutes. The cheapest of all is `(5000, 6)`: 300 minutes too, and of two equally cheap designs the one with more seeds is preferred
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 8 of the lesson, “How large a difference is real?”. With only six values of $n$ you can try them all.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# For each $n$ the condition gives the least $r$: round *up*, and never below 2. Then the minutes: $2r$ models, each 20 minutes of training and $n/1{,}000$ of measuring. Mind the rule for equal costs.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Make a list of (cost, $r$, $n$) and take the cheapest, among equals the one with the larger $r$ (sorting by cost and then by $-r$ does both). On the worked number $n=5{,}000$ gives $8\cdot(4+2)/9=5.3$, so $r=6$ and $12\cdot25=300$ minutes; $n=10{,}000$ costs as much with $r=5$.
+#
+# </details>
 
 
 # %%

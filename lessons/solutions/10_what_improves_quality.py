@@ -6,6 +6,8 @@
 # Replace each `raise NotImplementedError(...)` by your solution and run the cell below it. A check either says
 # `Passed`, or says what it called, what it expected and what came back, with a hint if it recognises the mistake.
 # Checks test *properties* on cases of their own, so any correct solution passes.
+#
+# Stuck? Each task has two hints and a worked idea, folded below its statement: open them one at a time.
 
 # %%
 import importlib.resources
@@ -29,6 +31,25 @@ runtime.setup(0)
 # - returns: a tuple of two integers (parameters, operations)
 # - worked number: `c_in = 2, c_out = 1, kernel = 3, stride = 2, height = width = 1`: `(19, 36)`
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 2 of the lesson, “Parameters and operations”: in a transposed convolution, who meets the whole kernel, a pixel that comes in or one that goes out?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Weights: kernel² · $c_{\text{in}}$ · $c_{\text{out}}$, and one bias for each output channel. Every *incoming* pixel is multiplied with all weights once, so the stride changes the picture and not the count.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Parameters: weights + $c_{\text{out}}$. Operations: 2 · weights · height · width. On the worked number there are $9\cdot2\cdot1=18$ weights: 19 parameters and $2\cdot18\cdot1=36$ operations. Whoever counts the kernel for each *outgoing* pixel is wrong by stride².
+#
+# </details>
+
 
 # %%
 def transposed_cost(c_in, c_out, kernel, stride, height, width):
@@ -50,6 +71,25 @@ checks.transposed_cost(transposed_cost)
 # - `convolutions`: a list of tuples (kernel, stride)
 # - returns: an integer
 # - worked number: `[(3, 2), (3, 1)]` gives `7`: the second layer sees three units that are two pixels apart, and each of these sees three pixels
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 2 of the lesson, “The receptive field”. Walk from the image to the unit and keep two numbers.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The numbers are the field and the *jump*, the distance of two neighbouring units in image pixels. A layer widens the field by $(k-1)$ jumps, and only then does its stride multiply the jump.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Start with a field and a jump of 1. For each layer the field grows by kernel − 1 jumps, and then the jump grows by the factor stride. On the worked number: $(3,2)$ makes the field 3 and the jump 2; $(3,1)$ adds $2\cdot2$: 7. In the other order the first layer would already count its own stride.
+#
+# </details>
 
 
 # %%
@@ -77,6 +117,25 @@ checks.field_of_view(field_of_view)
 # - returns: a number in (0, 1)
 # - worked number: `batch = 100, half_life = 200` gives $\sqrt{0.5} = 0.7071$
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 3 of the lesson, “An average of the weights”: with which weight does an old value stand in the average after some steps?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# After $s$ steps it is $\beta^s$. How many steps are `half_life` images, with this batch?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $\beta^{\text{half\_life}/\text{batch}}=\frac12$, so $\beta=(\frac12)^{\text{batch}/\text{half\_life}}$. On the worked number two steps must halve it: $\sqrt{0.5}$. A larger batch makes fewer steps of the same images and needs a smaller $\beta$: check that direction.
+#
+# </details>
+
 
 # %%
 def average_decay(batch, half_life):
@@ -99,6 +158,25 @@ checks.average_decay(average_decay)
 # - worked number: `a = [1, 2]`, `b = [5, 6]` gives 2 of 6 dealings, `0.3333`
 #
 # `itertools.combinations(range(2 * n), n)` gives all choices.
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 1 of the lesson, “No assumption at all: permutations”: pool the results and deal them out again, in all possible ways.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Each choice of $n$ positions of the $2n$ is a first group; what is left is the second. Compare *absolute* differences of means with the observed one, “at least as large”, less $10^{-12}$. The dealing that really happened is one of them.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Loop over the choices, count those with $|\text{difference}|\ge\text{observed}-10^{-12}$, divide by the number of choices. On the worked number the difference is 4; of the six dealings only $\{1,2\}$ and $\{5,6\}$ reach it: $\frac26$. It can never be 0, which is why three seeds against three cannot go below 0.1.
+#
+# </details>
 
 
 # %%
@@ -133,6 +211,25 @@ checks.permutation_test(permutation_test)
 # - worked number: `{"base": [0.0, 0.2], "b": [0.1, 0.3], "a": [1.0, 1.2]}` as arrays, at `alpha = 0.05`: $s_p=0.141$ with 3 degrees of freedom, $t^*=4.18$ at level 0.025, so differences above 0.59 count: `["a"]`
 #
 # `stats.t.ppf(1 - level / 2, freedom)` is $t^*$.
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, “A common yardstick”, and section 1, “Forty comparisons”. Find three things: the pooled spread, its degrees of freedom, the critical value.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Squares are taken around *each setting's own* mean and summed over all settings, the baseline included; so are the degrees of freedom $n_j-1$. The level is divided by the number of *comparisons*, one less than there are settings, and the test is two-sided.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# On the worked number every setting has squares $0.02$: $s_p=\sqrt{0.06/3}=0.141$. Two comparisons, so level 0.025 and $t^*=4.18$ with 3 degrees of freedom; the threshold is $4.18\cdot0.141\cdot\sqrt{\frac12+\frac12}=0.59$. `a` differs by 1.0, `b` by 0.1. Return the names in alphabetical order, those that are lower than the baseline as well.
+#
+# </details>
 
 
 # %%
@@ -181,6 +278,25 @@ for title, chosen in (("all settings", recorded), ("those that have learned", le
 # - returns: a number
 # - worked number: `[[8, 4], [4, 4]]` gives `0.6931`: alone, each halves the distance, and together they do no more
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 1 of the lesson, “What one at a time misses: interaction”: a difference of two differences, on the right scale.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Logarithms first. The effect of the row setting is row 1 minus row 0, and it exists twice: once for each column.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# With $y=\ln(\text{table})$: $(y_{11}-y_{01})-(y_{10}-y_{00})$. On the worked number $(\ln4-\ln4)-(\ln4-\ln8)=\ln2=0.6931$. Zero would mean that the effects multiply; here the two together do no more than one alone, and the distance stays above what the product of both effects would give.
+#
+# </details>
+
 
 # %%
 def interaction(table):
@@ -225,6 +341,25 @@ figure
 #
 # - returns: nothing; replace each `...` by `True` or `False`
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 1 of the lesson says what *confounded* means. For each item ask two questions: do the two models differ in it? And is it something else than the question?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# What is the same on both sides cannot explain a difference. What differs *and* could lower the distance without any attention block is a confounder. Section 3 of lesson 09 knows what the number of samples does.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Go through them: the block is what is asked about. 200 epochs against 50: would the baseline have improved as well? 50,000 samples against 10,000: the distance is biased upwards by about $c/n$. The best of five runs against a single one: what does choosing the best do? And can the two things that are the same on both sides explain anything?
+#
+# </details>
+
 # %%
 verdict = {
     "attention block": ...,
@@ -254,6 +389,25 @@ checks.confounders(verdict)
 # - returns: a list of dictionaries with the keys `"rate"` (number), `"average"` (decay, or `None` for the last weights), `"batch"`, `"images"` (of this run, at least 10,000) and `"seed"`
 # - the check looks for a control, seeds, equal budgets, a design that can show an interaction, and nothing that confounds the answer
 # - worked number: `[{"rate": 1e-3, "average": 0.99, "batch": 16, "images": 20_000, "seed": 0}]` is a list of one run, and not a study
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Sections 1 and 4 of the lesson. Two factors, each at two levels, and chance: how many cells has the table, and what must each of them hold?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# To see whether the help depends on the rate you need average on *and* off at *both* rates, with at least three seeds in each cell, and the same batch and images everywhere. Then divide the budget.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Two rates (one of them 1e-3) × two averages (`None` and a decay) × three seeds are twelve runs; $240{,}000/12=20{,}000$ images for each. Every combination exactly once, which is three nested loops. The runs with `None` are the control.
+#
+# </details>
 
 
 # %%

@@ -6,6 +6,8 @@
 # Replace each `raise NotImplementedError(...)` by your solution and run the cell below it. A check either says
 # `Passed`, or says what it called, what it expected and what came back, with a hint if it recognises the mistake.
 # Checks test *properties* on cases of their own, so any correct solution passes.
+#
+# Stuck? Each task has two hints and a worked idea, folded below its statement: open them one at a time.
 
 # %%
 import time
@@ -25,6 +27,25 @@ runtime.setup(0)
 # - all four arguments: positive numbers (operations, bytes, operations/s, bytes/s)
 # - returns: a number of seconds
 # - worked number: `operations = 2e9, moved = 1e9, peak = 1e9, bandwidth = 1e9` gives `2.0`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 1 of the lesson, “Two ceilings”: two things have to be done, and the device does both at the same time.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Each has a shortest time of its own, an amount divided by a rate. Which of the two times does one have to wait for?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $\text{operations}/\text{peak}$ and $\text{moved}/\text{bandwidth}$, both in seconds; the layer is ready when the slower of them is. On the worked number 2 s and 1 s: 2 s. A sum would mean that one waits for the other, and rates must not be mixed before they are times.
+#
+# </details>
 
 
 # %%
@@ -46,6 +67,25 @@ checks.layer_seconds(layer_seconds)
 # - all seven arguments: positive integers
 # - returns: a tuple of two integers (operations, bytes) of the whole batch
 # - worked number: `batch = 2, height = width = 3, c_in = 1, c_out = 2, kernel = 3, size = 4`: 18 pixels; `(648, 288)`, where 288 is $4\,(18 + 18 + 36)$
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 1 of the lesson, “Bytes and operations of a layer”. How often is one weight *used*, and how often is it *read*?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# With padding “same” and stride 1 there are as many pixels behind as before. Every weight is used at every pixel of every picture, but read only once for the whole batch.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Pixels $p=\text{batch}\cdot\text{height}\cdot\text{width}$ and weights $w=\text{kernel}^2c_{\text{in}}c_{\text{out}}$: $2wp$ operations, and input, weights and output make $p\,c_{\text{in}}+w+p\,c_{\text{out}}$ numbers of `size` bytes. On the worked number $p=w=18$: $2\cdot18\cdot18=648$ and $4(18+18+36)=288$.
+#
+# </details>
 
 
 # %%
@@ -100,6 +140,25 @@ figure
 # - returns: a number
 # - worked number: `[0.001, -2.0]` gives `16384.0`: $2\cdot2^{14}=32768$ is finite, twice that is not
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, “Two ways to lose a gradient” and “Loss scaling, in full”. Which one of the gradients decides?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The one that is largest *in size*; it may be negative. Its product with the scale is at most 65504. A power of two: take the logarithm to base 2 and round it, but in which direction?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# The largest exponent $e$ with $2^e\max|g|\le65504$ is $\log_2(65504/\max|g|)$, rounded *down*. On the worked number $\log_2(65504/2)=14.9993$, so $e=14$ and the scale is 16384. For gradients beyond 65504 the exponent is negative, which is right.
+#
+# </details>
+
 
 # %%
 def choose_scale(gradients):
@@ -118,6 +177,25 @@ checks.choose_scale(choose_scale)
 # - `scale`: a number; `good`: good steps in a row before this one; `finite`: whether all gradients of this step were finite; `growth_steps`: an integer
 # - returns: a tuple (scale, good)
 # - worked number: `(1024.0, 2, True, 5)` gives `(1024.0, 3)`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, “Loss scaling, in full”. There are three cases; write down for each what becomes of the scale *and* of the counter.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# First ask whether the step was finite. If so, ask whether this step completes the row of `growth_steps`. When does the counter begin again at 0?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Not finite: half the scale, and the row is broken, 0. Finite and the row complete (`good` and this one make `growth_steps`): twice the scale, and a new row, 0. Otherwise: the same scale and one more. On the worked number 2 and this one are 3 of 5: `(1024.0, 3)`.
+#
+# </details>
 
 
 # %%
@@ -143,6 +221,25 @@ checks.next_scale(next_scale)
 # - `counts`, `means`, `variances`: NumPy arrays `(n,)`, one entry for each device
 # - returns: a tuple of two numbers (mean, variance)
 # - worked number: counts `[1, 3]`, means `[4, 0]`, variances `[0, 2]`: the mean is 1, the variance $\tfrac14(0+9)+\tfrac34(2+1)=4.5$
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 8 of the lesson, “What BatchNorm does to it”: the variance of the whole is not the mean of the variances. What is missing?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Parts of different sizes count by their share $n_j/n$ in every mean. The variance of the whole has two parts: the variance *within* the devices, and that *between* their means.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# With the shares $w_j$: $\mu=\sum_jw_j\mu_j$ and $\sigma^2=\sum_jw_j\big(\sigma_j^2+(\mu_j-\mu)^2\big)$. On the worked number the shares are ¼ and ¾, the mean is 1, and $\frac14(0+9)+\frac34(2+1)=4.5$. A test: two devices with the same numbers give back the variance of one of them.
+#
+# </details>
 
 
 # %%
@@ -170,6 +267,25 @@ checks.joined_statistics(joined_statistics)
 # - `state`: a dictionary with `"w"` and `"velocity"` (NumPy arrays of one shape) and `"step"` (the number of steps taken so far, an integer); do not change it
 # - returns: a new dictionary with the same keys
 # - worked number: `w = [1.0]`, `velocity = [0.5]`, `step = 0` and one step: $\xi_0=0.1257$, so the velocity is $0.45-0.1126=0.3374$ and $w=1.3374$
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 10 of the lesson lists what decides the future of a training. Everything on that list is in `state` here; so nothing may come from anywhere else.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The noise is a function of the step's number, and this number goes on from `state["step"]`, not from 0. First the velocity, then the weights with the *new* velocity. And `+=` on an array would change the caller's state.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Repeat for $t$ from the state's step up to, without, that step + `steps`: draw $\xi_t$ from `[0, t]`; a new velocity from the old one and from $w+\xi_t$; a new $w$. Return a new dictionary with the step increased by `steps`. On the worked number $0.9\cdot0.5-0.1\cdot(1+0.1257)=0.3374$, and $w=1+0.3374$.
+#
+# </details>
 
 
 # %%
@@ -208,6 +324,25 @@ print("cut at 31 places, equal bit by bit:", all(np.array_equal(c["w"], straight
 #
 # - returns: nothing; replace each `...` by `True` (a fault) or `False`
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# The opening of the lesson, “How to time a device”, and section 2, “Eager, graph, XLA”. For each item: is it an advantage of one side, or a blur over both?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# What has to be the same in a comparison is no fault when it is. Then ask of the others: what do the first ten steps contain on one side only? When does a call return? Are the two times for equal work? And how large is the scatter?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Without XLA the first steps were timed, tracing included; with XLA the compilation was left out. The clock was read after the *call*, when the work has only been ordered. A batch of 32 is a quarter of the work of 128. One run each says nothing about chance. And the network and the device are held fixed, which is what a comparison is.
+#
+# </details>
+
 # %%
 verdict = {
     "no warm-up": ...,
@@ -240,6 +375,25 @@ checks.benchmark_faults(verdict)
 # - `rounds`: how many steps of each to time, at least 1
 # - returns: a tuple of two numbers, the seconds of one step of a and of b
 # - worked number: if a step of a takes 0.1 s and one of b 0.15 s on a quiet device, `(0.1, 0.15)`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# The opening of the lesson, “How to time a device”, has three rules. The simulated device breaks each of them if you let it, and adds a fourth trap: it becomes slower while it warms up.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Wait *before* the clock is started, so that old work does not count, and again before it is stopped. The first call of each program does not count. Take turns, so that a and b meet the same conditions. Which average is not bothered by a single disturbance?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# A helper times one step: wait, read the clock, order the step, wait, read the clock, return the difference. Call it once for each program and throw the result away. Then `rounds` times: once a, once b. Return the median of each. (All of a first and all of b afterwards would charge the warm device to b.)
+#
+# </details>
 
 
 # %%

@@ -7,6 +7,8 @@
 # `Passed`, or says what it called, what it expected and what came back, with a hint if it recognises the mistake.
 # Checks test *properties* on cases of their own, so any correct solution passes.
 #
+# Stuck? Each task has two hints and a worked idea, folded below its statement: open them one at a time.
+#
 # Notation as in the lesson: $x$ a picture, $c$ a condition of one-hot blocks, $z$ a code, $\varphi$ features, $m$ a mask that is 1 (or `True`) where a pixel is known.
 
 # %%
@@ -27,6 +29,25 @@ runtime.setup(0)
 # - `x` `(N, D)`: pictures as rows; `c` `(N, k)`; `noise` $\varepsilon$ `(N, d)`; `std` $\sigma$: a number. NumPy arrays
 # - returns: `(N,)`, in nats, a bound (not a loss)
 # - worked number: for one pixel $x=1$ decoded as 1, $\sigma=1$, $\mu=1$, logvar $=0$, $d=1$: $-\tfrac12\log2\pi-\tfrac12=-1.419$
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 2 of the lesson: the ELBO of lesson 02, with $c$ everywhere. Write the two terms apart.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The draw is $z=\mu+\sigma_z\varepsilon$ with $\sigma_z=e^{\text{logvar}/2}$, and both networks are told $c$. The log-likelihood has its constants, $-\frac12\log2\pi\sigma^2$ for each of the $D$ pixels; `std` is $\sigma$, not $\sigma^2$. A bound: likelihood *minus* KL.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# For each row $-\frac12\sum_i\big[\frac{(x_i-\hat x_i)^2}{\sigma^2}+\log2\pi\sigma^2\big]$ with $\hat x=\text{decode}(z,c)$, minus $\frac12\sum_j\big[\mu_j^2+e^{\text{logvar}_j}-\text{logvar}_j-1\big]$. On the worked number the error is 0, so $-0.919$, and the KL is $\frac12(1+1-0-1)=0.5$: together $-1.419$.
+#
+# </details>
 
 
 # %%
@@ -56,6 +77,25 @@ checks.conditional_elbo(conditional_elbo)
 # - returns: `(N,)`, logits
 # - worked number: `phi = [[1, 2, 0, 2]]`, `c = [[0, 1]]`, `V = [[9, 9, 9, 9], [1, 0, 0, 1]]`, `w = [0, 1, 0, 0]`, `b = 0.5` give $\tfrac{1+2}{2}+2+0.5=4$
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 3 of the lesson, “How should a discriminator use $c$?”: the condition chooses rows of $V$, and the features are compared with them.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# $c_i^\top V$ is a vector with $f$ entries for each example. Multiply it with the features of *the same* example and sum: a full matrix product would mix every condition with every picture. Only the first term is divided by $\sqrt f$.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $cV$ is `(N, f)`; times $\varphi$, entry by entry, summed over the features, over $\sqrt f$; plus $\varphi w$; plus $b$. On the worked number the second row of $V$ is chosen, its product with $\varphi$ is $1+2=3$, and $\frac3{\sqrt4}+2+0.5=4$. With several blocks, $c$ holds several ones, and their rows add up.
+#
+# </details>
+
 
 # %%
 def projection_logit(phi, c, V, w, b):
@@ -82,6 +122,25 @@ checks.projection_logit(projection_logit)
 #
 # In E think of the *best* the generator can do. It cannot see `other`; the discriminator compares $p(x,c)$ with the density of $(G(z,c),\text{other})$.
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 3 of the lesson, “The second fault to look for”. For each loop write down the two joint distributions that the discriminator compares.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The optimum makes the two distributions equal, as far as the generator can. Names are told only if this forces $q(x\mid c)=p(x\mid c)$ for each single $c$. In which loops does the discriminator see the $c$ for which a fake was made, and beside real pictures with their own?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# A compares $p(x,c)$ with $p(c)\,q(x\mid c)$; C does the same with other conditions of the same distribution, given to both networks. B compares the marginals only. D shows real pictures with the density $p(x)\,p(c)$: what does equality make of $q(x\mid c)$? In E a fake pair has the density $q(x)\,p(c)$: does anything in it depend on which $c$ the generator was given?
+#
+# </details>
+
 # %%
 ### BEGIN SOLUTION
 verdict = {"A": "told", "B": "names lost", "C": "told", "D": "names lost", "E": "names lost"}
@@ -106,6 +165,25 @@ checks.blind_loops(verdict)
 # - returns: a whole number, the smallest that suffices
 # - worked number: `[0.5, 0.5]` with `sure = 0.95` gives 11, because $0.75^{11}=0.042$ and $0.75^{10}=0.056$
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 1 of the lesson, “Asking a generator that cannot listen”. Begin with the opposite: no draw fits at all.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# One draw fulfils all independent wishes with the product $p$ of their probabilities; $n$ draws all miss with $(1-p)^n$. This has to be at most $1-\text{sure}$.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $n\ge\frac{\log(1-\text{sure})}{\log(1-p)}$, rounded up to a whole number (both logarithms are negative, so that the inequality turns round when one divides). On the worked number $p=\frac14$ and $\frac{\log0.05}{\log0.75}=10.4$: 11.
+#
+# </details>
+
 
 # %%
 def draws_until(probabilities, sure):
@@ -125,6 +203,25 @@ checks.draws_until(draws_until)
 # - `u` `(N, d)`: NumPy array; `threshold` $\tau>0$: a number
 # - returns: `(N, d)`, all within $\pm\tau$
 # - worked number: $u=0.5$ gives 0 for every $\tau$; $u=0.75$ with $\tau=1$ gives `ndtri(0.6707)` $=0.4418$
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson: what redrawing leaves is a normal distribution between two walls. And $\Phi^{-1}$ of a uniform number is a normal one.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The numbers inside have probabilities between $\Phi(-\tau)$ and $\Phi(\tau)$. Spread the uniform number evenly over this interval before you invert. (Clipping would heap draws up at the walls.)
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# With $l=\Phi(-\tau)$ the interval has the length $1-2l$, by symmetry; the answer is $\Phi^{-1}\big(l+u\,(1-2l)\big)$. On the worked number $l=0.1587$ and $0.1587+0.75\cdot0.6827=0.6707$. $u=0.5$ lands in the middle, at 0; $u\to0$ and $u\to1$ land on the walls.
+#
+# </details>
 
 
 # %%
@@ -170,6 +267,25 @@ plots.side_by_side(
 # - returns: `(N,)`
 # - worked number: a picture of 2 × 1 pixels with one channel, `x` = 0, 0, `made` = 3, 5, only the first known, $z=(3,4)$ with $d=2$ and $\lambda=1$: $9+(5/\sqrt2-1)^2=15.43$
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 8 of the lesson, and section 6 for the second term: each picture is judged where it is known, and each code by its length.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The mask is `(N, H, W)` and the error `(N, H, W, C)`: give the mask a channel axis, and let the denominator count known *values*, all channels of a pixel. Sums over all axes but the first; the norm over the code's axis, one for each picture.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Sum of the squared errors at known values over the number of known values; plus $\lambda\big(\frac{\lVert z\rVert}{\sqrt d}-1\big)^2$. On the worked number only the 3 counts, $9/1$; $\lVert z\rVert=5$, so $(3.536-1)^2=6.43$; together $15.43$. Do not divide by all pixels: the same search with a larger hole would then seem to succeed better.
+#
+# </details>
+
 
 # %%
 def masked_search_loss(x, made, known, z, weight):
@@ -196,6 +312,25 @@ checks.masked_search_loss(masked_search_loss)
 # - `edited`, `original`, `truth` `(H, W, 3)`: **uint8**
 # - returns: a dictionary of three numbers
 # - worked number: two pixels; the truth turns the first from (0, 0, 0) into (100, 0, 0), the edit into (90, 0, 0), and changes the second by one level in each channel. `inside` $=10\log_{10}(255^2/33.3)=32.9$, `outside` $=1$, `gain` $=10\log_{10}(10000/103)=19.9$
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 7 of the lesson defines all of them. Which pixels does each score look at, and which two pictures does it compare?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Turn the bytes into floating point first: `uint8` differences wrap round. A pixel is inside if truth and original differ in *any* channel; that is one Boolean `(H, W)`, and it selects pixels with all their channels.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# A helper for $10\log_{10}(255^2/\mathrm{MSE})$, used three times: edited against truth on the inside pixels; and, on the whole picture, edited against truth minus original against truth. Outside is a mean of absolute differences from *original* to edited. On the worked number the MSE inside is $100/3$, and the gain compares squares of $10{,}000$ with $100+3$.
+#
+# </details>
 
 
 # %%
@@ -225,6 +360,25 @@ checks.edit_scores(edit_scores)
 # %%
 print(checks.mystery_edits())
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 7 of the lesson says what each score sees. Work out what `nothing` and `half` must show before you look.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `nothing`: not a single pixel changes. `half`: half the difference has a quarter of the square, so its gain is known exactly. `noisy`: something small happens everywhere. The other two are perfect inside; what do they lose outside, and how many of the other twelve attributes?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# `nothing` has gain 0, outside 0, and obeys never. `half` gains $10\log_{10}4=6.0$ dB with outside 0. Noise with a standard deviation of 5 has a mean size of about 4 levels, a little less where it is cut off at black and white. One changed attribute of the other twelve leaves about $\frac{11}{12}=0.92$ kept; a stranger keeps far fewer, however well he obeys.
+#
+# </details>
+
 # %%
 ### BEGIN SOLUTION
 ways = {"A": "leaking", "B": "nothing", "C": "noisy", "D": "another person", "E": "half"}
@@ -249,6 +403,25 @@ checks.edit_verdict(ways)
 # - `failing`: a dictionary {steps: share of starts that fail, in $(0,1)$}; `risk`: a number in $(0,1)$
 # - returns: a tuple (steps, restarts) of whole numbers
 # - worked number: `{100: 0.5, 300: 0.1}` with `risk = 0.05`. 100 steps need 5 restarts ($0.5^5=0.031$), cost 500; 300 steps need 2, cost 600. So `(100, 5)`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 6 of the lesson, “How much of that was luck?”: the best of $k$ starts fails only if all of them do.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# For each number of steps find the least $k$ with $\text{share}^k\le\text{risk}$, at least 1, rounded up. Rounding can lift an exact quotient such as 2 a hair above 2: guard against it. Then compare the costs; what decides between equal ones?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $k=\lceil\log\text{risk}/\log\text{share}\rceil$, the cost is steps · $k$; take the least by (cost, steps). On the worked number $\log0.05/\log0.5=4.3$, so 5 starts and a cost of 500; $\log0.05/\log0.1=1.3$, so 2 starts and 600. The plan is `(100, 5)`.
+#
+# </details>
 
 
 # %%

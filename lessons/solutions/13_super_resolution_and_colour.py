@@ -7,6 +7,8 @@
 # `Passed`, or says what it called, what it expected and what came back, with a hint if it recognises the mistake.
 # Checks test *properties* on cases of their own, so any correct solution passes.
 #
+# Stuck? Each task has two hints and a worked idea, folded below its statement: open them one at a time.
+#
 # Notation as in the lesson: $f$ is a frequency in periods per pixel where stripes are meant, and the factor of enlargement where networks are.
 
 # %%
@@ -24,6 +26,25 @@ runtime.setup(0)
 # - `f`: a number in $[0, \frac12]$; `s`: a whole number, 2 or more
 # - returns: a number in $[0, \frac1{2s}]$
 # - worked number: `f = 0.45`, `s = 2`: $|0.45-\frac12|=0.05$
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 1 of the lesson, “Aliasing”: at the pixels that are kept, frequencies that differ by a multiple of $\frac1s$ cannot be told apart.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The eye takes the lowest of them. So which multiple $k/s$ lies *nearest* to $f$, and how far is $f$ from it?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $k$ is $f\cdot s$ rounded to the nearest whole number, and the answer $|f-k/s|$. Multiples are $\frac1s$ apart, so the nearest is never further than $\frac1{2s}$: the range of the statement. On the worked number $0.45\cdot2=0.9$, so $k=1$ and $|0.45-0.5|=0.05$.
+#
+# </details>
 
 
 # %%
@@ -54,6 +75,25 @@ plots.curves(
 # - `restored`, `truth`: `(N, H, W, 3)` uint8, NumPy arrays; `crop`: a whole number, 0 or more
 # - returns: a number of dB
 # - worked number: one picture, all bytes 100 against all bytes 110: luma differs by $10\cdot219/255=8.588$, so $20\log_{10}(255/8.588)=29.45$ dB
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 2 of the lesson, “PSNR”, names the four things that make a number in dB comparable: damage, channel, border, and the order of mean and logarithm.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Bytes become floats *before* the difference. Luma is linear, so the difference needs only the three weights, and the 16 cancels. One MSE and one logarithm for each picture, and the mean at the very end. What does a slice that ends at `-crop` do when `crop` is 0?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Difference of the pictures, times the weights over 255, summed over channels: `(N, H, W)`. Cut the border off by rows `crop` to `H − crop` and columns likewise. Mean of squares over rows and columns, $10\log_{10}(255^2/\cdot)$, mean over pictures. On the worked number all errors are $8.588$: 29.45 dB. The peak stays 255 although luma spans 219 levels.
+#
+# </details>
 
 
 # %%
@@ -89,6 +129,25 @@ for work in data.load_photos("test"):
 # - returns: `(N, f H, f W, C)`
 # - worked number: one pixel with the channels `[1, 2, 3, 4]` and `f = 2` gives the picture `[[1, 2], [3, 4]]` of one channel
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 3 of the lesson: no value changes, each only finds a new place. Give every index of the formula an axis of its own.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The channel number is $(af+b)C+c$: split the last axis into three, in this order, sizes $f$, $f$ and $C$. Now there are six axes, $n,i,j,a,b,c$. Two neighbours merge in a `reshape`: which axes have to be neighbours, so that $fi+a$ and $fj+b$ come out?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# The row is $fi+a$, so $a$ has to stand directly behind $i$; the column is $fj+b$, so $b$ directly behind $j$. Bring the axes into the order $n,i,a,j,b,c$, then merge them two and two. On the worked number `[1, 2, 3, 4]` are $(a,b)=(0,0),(0,1),(1,0),(1,1)$: first row 1, 2, second row 3, 4. (Splitting into $C,f,f$ works by chance for one channel only.)
+#
+# </details>
+
 
 # %%
 def pixel_shuffle(t, f):
@@ -111,6 +170,25 @@ checks.pixel_shuffle(pixel_shuffle)
 # - an array of shape `(2,)`, in Lab units
 # - worked number: two equally likely colours $(0, 10)$ and $(20, 30)$ give $(10, 20)$
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 8 of the lesson, “Why L2 paints brown”, which is section 5 once more: which number minimises the expected square?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The conditional *mean*, for $a$ and for $b$ separately, each colour with its probability. Not the most frequent colour, and not the colours' plain average.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $a=0.5\cdot(-10)+0.2\cdot10+0.3\cdot40$, and $b$ in the same way. Afterwards look at the result: is it one of the three colours, and how colourful is it, compared with them?
+#
+# </details>
+
 # %%
 ### BEGIN SOLUTION
 colours, probabilities = np.array([[-10, 10], [10, 20], [40, 25]]), np.array([0.5, 0.2, 0.3])
@@ -127,6 +205,25 @@ checks.l2_colour(learned)
 # - `logits` `(N, Q)`, `centres` `(Q, 2)`: NumPy arrays; `T` > 0
 # - returns: `(N, 2)`
 # - worked number: logits `[[0, log 2]]`, centres `[[0, 0], [3, 0]]`, `T = 0.5`: $q=(\frac13,\frac23)$, squared and normalised $(0.2, 0.8)$, so `[[2.4, 0]]`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 8 of the lesson, “Classification: learn the distribution, then choose”. Do you need $q$ itself?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# $q_k^{1/T}\propto e^{\text{logit}_k/T}$: the denominator of the softmax is the same for all bins, and the later normalisation removes it. Subtract each row's largest logit before the exponential, because of the 5,000.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Shifted logits over $T$, exponential, each row divided by its sum, and the matrix product with the centres. On the worked number $T=0.5$ doubles the logits, $(0,2\log2)$, whose exponentials are 1 and 4: $(0.2,0.8)$, and $0.8\cdot3=2.4$. A small $T$ must approach the most probable bin: check the direction.
+#
+# </details>
 
 
 # %%
@@ -147,6 +244,25 @@ checks.annealed_colour(annealed_colour)
 # - `p` `(Q,)`: frequencies, which sum to 1; `share` $\lambda$ in $(0, 1]$
 # - returns: `(Q,)`
 # - worked number: `p = [0.75, 0.25]`, `share = 0.5`: the denominators are $0.625$ and $0.375$, their inverses $1.6$ and $2.667$, the average over the data $1.867$; so `[0.857, 1.429]`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 8 of the lesson, “Classification: learn the distribution, then choose”. Two steps: the proportions, then the scale.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The proportions are inverses of a mixture of $p$ and the uniform distribution. The scale is fixed by an average *over the data*, in which a bin counts with its frequency $p_k$, and not over bins.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $\tilde w_k=1/\big((1-\lambda)p_k+\frac\lambda Q\big)$, and then $w=\tilde w/\sum_kp_k\tilde w_k$. On the worked number $\tilde w=(1.6,\,2.667)$, their average over the data $0.75\cdot1.6+0.25\cdot2.667=1.867$, so $(0.857,\,1.429)$. With $\lambda=1$ all weights are 1.
+#
+# </details>
 
 
 # %%
@@ -180,6 +296,25 @@ for share in (1.0, 0.5, 0.1):
 # - returns: a tuple $(t, D)$ of numbers
 # - worked number: `least = 2`, `gap = 1`, `distance = 0.25`: $t=0.75$ and $D=2+0.75^2=2.5625$
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, “What sharpness costs”, has the curve in a box, and shows how to reach it by going part of the way.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# At the share $t$ of the way the distance left is $(1-t)P^*$. How large must $t$ be for it to be at most $P$? And what if the best guess is near enough already?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $t=\frac{P^*-P}{P^*}$, but never below 0; the error grows by the square of the way, $(tP^*)^2$. On the worked number $t=0.75$ and $2+0.75^2=2.5625$. If $P\ge P^*$, nothing has to be paid: $t=0$ and the error is $D^*$.
+#
+# </details>
+
 
 # %%
 def sharpness_price(least, gap, distance):
@@ -199,6 +334,25 @@ checks.sharpness_price(sharpness_price)
 # - `between`, `within`, `half_width`: numbers of dB; `patches`: a whole number
 # - returns: a whole number, at least 2
 # - worked number: $\sigma_b=0.3$, $\sigma_e=0.6$, $m=100$, $h=0.1$: $(0.09+0.0036)\cdot(1.96/0.1)^2=35.96$, so `36`. With ten thousand patches from each it would still be 35
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 1 of the lesson, “Split by photograph”: only one of the two variances gets smaller with more patches.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Write the variance of the mean as $\frac1G\big(\sigma_b^2+\frac{\sigma_e^2}m\big)$ and ask when $1.96$ times its *root* is at most $h$. Variances are squares of what you are given.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Solve for $G$: $G\ge\big(\sigma_b^2+\frac{\sigma_e^2}m\big)\big(\frac{1.96}h\big)^2$; round up, and return at least 2. On the worked number $0.0936\cdot384.2=35.96$, so 36. Even infinitely many patches would leave $0.09\cdot384.2=34.6$.
+#
+# </details>
 
 
 # %%
@@ -230,6 +384,25 @@ for patches in (1, 10, 100, 1_000):
 # - **C.** A network, trained on bicubically reduced pictures and 1 dB better than bicubic on such pictures, makes pictures of a mobile phone *worse*: it sharpens their noise and the blocks of their JPEG.
 # - **D.** A colorizer of cars, trained with L2 for a long time on a million pictures, paints all cars in a greyish brown. The loss is at its minimum, and longer training does not help.
 # - **E.** Among ten super-resolvers a photographer's shop picks the one with the highest PSNR. Customers prefer the prints of the shop next door, whose PSNR is 2 dB lower.
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Sections 1, 2, 5 and 8 of the lesson each explain one or two of these. For every study ask: what is different between the place where the number looks good and the place where it disappoints?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A: what do overlapping patches have in common? B: was the same thing measured? C: which pictures had the network never seen? D: the loss *is* at its minimum; what is the minimum of L2 if cars come in many colours? E: is PSNR what customers look at?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Every cause occurs once. Begin with the sure ones: a table in RGB against a measurement in $Y$ (section 2), and patches of one photograph on both sides of the split (section 1). Noise and JPEG blocks were not in the training pairs. Of the last two, one is a loss that does exactly what it says (section 8), and one a number that is optimised although it is not what is wanted (section 5: sharpness costs dB).
+#
+# </details>
 
 # %%
 ### BEGIN SOLUTION

@@ -7,6 +7,8 @@
 # `Passed`, or says what it called, what it expected and what came back, with a hint if it recognises the mistake.
 # Checks test *properties* on cases of their own, so any correct solution passes.
 #
+# Stuck? Each task has two hints and a worked idea, folded below its statement: open them one at a time.
+#
 # Notation as in the lesson: feature maps `(H, W, C)`, or their positions `(N, C)` with $N = H\cdot W$; $G$ a Gram matrix, divided by the number of positions.
 
 # %%
@@ -28,6 +30,25 @@ runtime.setup(0)
 # - returns: `(C, C)`
 # - worked number: the two positions $(1,2)$ and $(3,0)$, `maps` of shape `(2, 1, 2)`, give `[[5, 1], [1, 2]]`
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 2 of the lesson: which of the three axes are forgotten, and which one stays?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Lay all positions out as rows, `(N, C)` with $N=H\cdot W$. The result compares channels with channels, so the positions are summed over, and divided by their number.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $G=\frac1NX^\top X$, of the size channels × channels. On the worked number: $\frac12(1\cdot1+3\cdot3)=5$, $\frac12(1\cdot2+3\cdot0)=1$, $\frac12(2\cdot2+0)=2$. It is symmetric, and nothing is subtracted: it is no covariance.
+#
+# </details>
+
 
 # %%
 def gram_matrix(maps):
@@ -43,6 +64,25 @@ checks.gram_matrix(gram_matrix)
 
 # %% [markdown]
 # **1b.** Predict: somebody forgets to divide by the number of positions. The same painting is read at 128 × 96 pixels and at 256 × 192. About how many times larger is $\lVert G\rVert_F^2$, the sum of the *squared* entries, in the second reading? (Suppose that the features themselves are distributed alike.)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, Fault 1. How many more positions has the second reading?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Without the division each entry of $G$ is a *sum* over positions: it grows with their number. And asked for is the sum of *squared* entries.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Twice the width and twice the height are four times the positions, so each entry becomes about four times as large. What does that do to its square?
+#
+# </details>
 
 # %%
 ### BEGIN SOLUTION
@@ -61,6 +101,25 @@ checks.growth_of_gram(growth)
 # - `x` `(N, C)`, `y` `(M, C)`: positions of two pictures, NumPy arrays
 # - returns: a number
 # - worked number: `x = [[1], [2]]` and `y = [[3]]` have $G_a=2.5$, $G_b=9$, so the result is $42.25$
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 3 of the lesson: the style loss is a distance of distributions. Expand the square before you compute.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# $\lVert G_a-G_b\rVert_F^2=\lVert G_a\rVert^2+\lVert G_b\rVert^2-2\langle G_a,G_b\rangle$, and each of the three is a mean of $(x^\top y)^2$ over pairs of positions. Over *all* pairs, those of a position with itself included: this MMD is the biased one.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# With $\bar k(a,b)$ for the mean of $(a_i^\top b_j)^2$ over all $i,j$: $\bar k(x,x)+\bar k(y,y)-2\,\bar k(x,y)$. On the worked number $\bar k(x,x)=\frac{1+4+4+16}4=6.25$, $\bar k(y,y)=81$ and $\bar k(x,y)=\frac{9+36}2=22.5$: $42.25$.
+#
+# </details>
 
 
 # %%
@@ -84,6 +143,25 @@ checks.style_mmd(style_mmd)
 # - `x` `(N, C)`: positions, $N\ge3$
 # - returns: `(N, C)`
 # - worked number: `[[3], [4]]` has the twin `[[5], [0]]`, because $9+16=25+0$
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 2 of the lesson, point 4: to what is the Gram matrix blind, besides the order?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# To every orthogonal mixing of *positions*, $X\mapsto QX$ with $Q^\top Q=I$. A permutation and a change of signs are orthogonal, too, but keep the lengths of the rows; a mixing in general does not. On which side does $Q$ stand?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $(QX)^\top(QX)=X^\top Q^\top QX=X^\top X$. For a $Q$ of size $N\times N$, take the orthogonal factor of a QR decomposition of random numbers (or a rotation of a few positions). On the worked number a rotation of the two positions carries $(3,4)$ to $(5,0)$. From the right, $XQ$ would rotate channels, and the Gram matrix with them.
+#
+# </details>
 
 
 # %%
@@ -124,6 +202,25 @@ plots.image_grid(
 # - returns: `(N, C)`
 # - worked number: `x = [[1], [2]]`, `target = [[2]]`: $G=2.5$, and the gradient is `[[1], [2]]`
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 3 of the lesson, “Which way is downhill?”. Follow the statement's question: what does a small $dX$ do to $G$?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# $dG=\frac1N(dX^\top X+X^\top dX)$, and $d\lVert G-A\rVert_F^2=2\langle G-A,\,dG\rangle$. Since $G-A$ is symmetric, both parts of $dG$ give the same.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $2\langle G-A,dG\rangle=\frac4N\langle X(G-A),\,dX\rangle$, and what stands beside $dX$ is the gradient: $\frac4NX(G-A)$. On the worked number $\frac42\cdot x\cdot0.5=x$. If in doubt, change one entry of $x$ by $10^{-5}$ and compare.
+#
+# </details>
+
 
 # %%
 def gram_gradient(x, target):
@@ -145,6 +242,25 @@ checks.gram_gradient(gram_gradient)
 # - `content` `(H, W, C)`, `style_maps` `(H', W', C)`: feature maps, NumPy arrays
 # - returns: `(H, W, C)`
 # - worked number: a channel with the values 0, 2 and a style channel with 10, 14 give 10, 14; a channel with 5, 5 gives 12, 12
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 7 of the lesson: remove the content's own mean and standard deviation, then lend it the style's. For each channel by itself.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Means and standard deviations over the two *position* axes, one number for each channel; the two pictures may differ in size. Where the content's standard deviation is 0, divide by something harmless.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# (content − its mean) / its std · the style's std + the style's mean, with 1 in place of a std of 0: the numerator is 0 there, so that the style's mean is left. On the worked number $0,2$ become $-1,1$, and with std 2 and mean 12: $10,14$; the constant channel becomes $0\cdot2+12$.
+#
+# </details>
 
 
 # %%
@@ -170,6 +286,25 @@ checks.adain_maps(adain_maps)
 # - `x` `(N, C)`: content; `y` `(M, C)`: style; NumPy arrays, $N, M>C$
 # - returns: `(N, C)`
 # - worked number: with one channel it is AdaIN: `[[0], [2]]` and `[[10], [14]]` give `[[10], [14]]` (or `[[14], [10]]`)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 7 of the lesson, “What AdaIN leaves”. The statement has half the answer: $F$ colours white noise, and $F^{-1}$ …
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# … makes it white again. So first remove the content's covariance, then bring the style's: $T=F_yF_x^{-1}$. The positions are rows, while $T$ acts on columns. With one channel `np.cov` returns a number without axes: give it a shape.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# The covariance of $T(x-\mu)$ is $T\Sigma_xT^\top=F_yF_x^{-1}\,F_xF_x^\top\,F_x^{-\top}F_y^\top=F_yF_y^\top=\Sigma_y$. In code: centre, transpose, solve with $F_x$, multiply by $F_y$, transpose back, add the style's mean; covariances with $N$ in the denominator. On the worked number $F_x=1$, $F_y=2$ and the new mean is 12.
+#
+# </details>
 
 
 # %%
@@ -227,6 +362,25 @@ for layer in ("block2_conv2", "block3_conv1"):
 # 8      return tf.reduce_mean((look(photo)[3] - look(painting)[3]) ** 2) + strength * styles
 # ```
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 5 of the lesson, “Four faults of published code”, and your own Gram matrix of task 1.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Three questions. Which numbers does the network expect, and which does it get? Where would a division by the number of positions have to stand? And the content loss: does it depend on the picture that is being painted?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# For `range`, follow a pixel of 200 on its way into the network. For `positions`, two pictures of different size are compared: in which line is the sum not made a mean? For `content`, imagine the gradient for the variable `picture`: a term in which `picture` does not occur adds nothing to it. In which line does that happen?
+#
+# </details>
+
 # %%
 ### BEGIN SOLUTION
 faults = {"range": 2, "positions": 3, "content": 8}
@@ -243,6 +397,25 @@ checks.style_faults(faults)
 # - `level`: a number
 # - returns: the name of the network with the smallest distance at this level
 # - worked number: level 0.9; A kept 1.0, 0.8 at the distances 1.00, 0.25: at 0.9 it has $\sqrt{0.25}=0.5$. B kept 0.95, 0.85 at 0.6, 0.6. The answer is `"A"`
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 6 of the lesson, “The recorded comparison”: all networks are compared at one level of what is kept. First decide who can be compared at all.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A network takes part if the level lies between its smallest and its largest `kept`. Interpolate the *logarithm* of the distance, linearly in `kept`; and `np.interp` silently returns nonsense unless its places rise, while `kept` falls.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# For each network that takes part: reverse both arrays, take the logarithm of the distances, interpolate at the level; return the name with the least value. On the worked number A is half-way between $\log1$ and $\log0.25$, a distance of $0.5$, and B is at $0.6$. `np.interp` does not complain outside its range either, so leave the others out beforehand.
+#
+# </details>
 
 
 # %%

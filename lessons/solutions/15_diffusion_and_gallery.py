@@ -7,6 +7,8 @@
 # `Passed`, or says what it called, what it expected and what came back, with a hint if it recognises the mistake.
 # Checks test *properties* on cases of their own, so any correct solution passes.
 #
+# Stuck? Each task has two hints and a worked idea, folded below its statement: open them one at a time.
+#
 # Notation as in the lesson: noise $x_0$ at $t=0$, data $x_1$ at $t=1$, $x_t=(1-t)x_0+t\,x_1$.
 
 # %%
@@ -27,6 +29,25 @@ runtime.setup(0)
 # - `x_0` noise and `x_1` data, both `(N, H, W, C)`; `t` `(N,)` in $[0, 1]$; NumPy arrays
 # - returns: a tuple `(x_t, target)`, both `(N, H, W, C)`
 # - worked number: one pixel with $x_0=-1$, $x_1=3$, $t=0.25$ gives $x_t=0$ and the target 4
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 1 of the lesson: a straight line from noise to data. Where is one at the time $t$, and how fast does one move?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The target is the derivative of $x_t$ with respect to $t$. Every picture has its own time: give `t` three more axes, so that it meets examples and not columns of pixels.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# With `t` of shape `(N, 1, 1, 1)`: $x_t=(1-t)x_0+t\,x_1$, and the target is $x_1-x_0$, the same all along the line. On the worked number $0.75\cdot(-1)+0.25\cdot3=0$ and $3-(-1)=4$. At $t=0$ the network has to see pure noise: check which end is which.
+#
+# </details>
 
 
 # %%
@@ -49,6 +70,25 @@ checks.training_pair(training_pair)
 # - `velocity`: a function `(x (N, d), t, a number) -> (N, d)`; `x` `(N, d)`; `steps` ≥ 1
 # - returns: $x$ at $t=1$, `(N, d)`
 # - worked number: $v(x,t)=2t$ from $x=0$ in one step: velocities 0 and 2, so it ends at 1, which is exact
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 3 of the lesson, “The order of a solver”: Euler looks once, at the start of the step. Where does Heun look the second time?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# At the place *and* the time where Euler's step arrives, $x+h\,v_1$ and $t+h$, with $h=1/\text{steps}$. Both looks start from the same $x$; only their mean moves it.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# For step number $k=0,1,\dots$: $v_1=v(x,kh)$; $v_2=v(x+hv_1,(k+1)h)$; then $x$ moves by $h\,\frac{v_1+v_2}2$. On the worked number $h=1$, $v_1=0$, $v_2=2$: the end is 1. A test: with a constant velocity every number of steps must travel that velocity exactly once.
+#
+# </details>
 
 
 # %%
@@ -88,6 +128,25 @@ plots.side_by_side(rows, size=0.75, alt="Twelve pictures from one noise with 1, 
 # - returns: a number
 # - worked number: `[[4, 0], [0, 1]]` gives $\frac\pi2\cdot\frac{2+1}2\approx2.356$
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 2 of the lesson, “The loss, and why it does not go to zero”, boxes the answer for one direction with variance $\lambda$.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Turn the axes to the eigenvectors: the coordinates are then independent, each with its own eigenvalue. The loss is a *mean* over coordinates. Mind the order of root and mean.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# $\frac\pi2\sqrt{\lambda_j}$ for each eigenvalue, then the mean. On the worked number $\frac\pi2\cdot\frac{2+1}2=2.356$. Roots of the diagonal entries would ignore the correlations; and an eigenvalue that ought to be 0 may come out as $-10^{-17}$, whose root is NaN: cut at 0 first.
+#
+# </details>
+
 
 # %%
 def least_loss(cov):
@@ -108,6 +167,25 @@ checks.least_loss(least_loss)
 # - `x_s`, `x` `(N, d)`; `s`: a step from 1 to $T$; `betas` `(T,)`: $\beta_1,\dots,\beta_T$
 # - returns: a tuple (mean `(N, d)`, variance, a number)
 # - worked number: $\beta=(0.5,\,0.5)$, $s=2$, $x_s=1$, $x=0$: $\bar\alpha_2=\frac14$, $\bar\alpha_1=\frac12$; the mean is $\sqrt{0.5}\cdot0.5/0.75\approx0.471$ and the variance $\frac{0.5}{0.75}\cdot0.5=\frac13$
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 4 of the lesson, “One step back, if $x$ were known”: two Gaussians that both speak about $x_{s-1}$ are multiplied.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# You need $\beta_s$, $\bar\alpha_s$ and $\bar\alpha_{s-1}$, with $\bar\alpha_0=1$. Steps count from 1 and arrays from 0. Which of the two pictures, $x$ or $x_s$, should the mean lean on when $s=1$?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# The mean is $\frac{\sqrt{\bar\alpha_{s-1}}\,\beta_s\,x+\sqrt{1-\beta_s}\,(1-\bar\alpha_{s-1})\,x_s}{1-\bar\alpha_s}$ and the variance $\frac{1-\bar\alpha_{s-1}}{1-\bar\alpha_s}\,\beta_s$, where $\bar\alpha_s$ is the cumulative product of $1-\beta$. A 1 put in front of that product makes the indices agree. At $s=1$ this gives exactly $x$, with variance 0: there is nothing left to guess.
+#
+# </details>
 
 
 # %%
@@ -133,6 +211,25 @@ checks.ddpm_reverse(ddpm_reverse)
 # - returns: the number of the row, from 0
 # - worked number: `[[1, 8, 40], [1, 16, 20], [2, 16, 9]]` with a budget of 20 gives 1: the last row would cost 32 ms
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 6 of the lesson, “How do I generate faster?”: the budget is for a *picture*. What does one picture cost with each setting?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Milliseconds times evaluations. Leave out what costs more than the budget (exactly the budget is affordable); among the rest the smallest distance wins, and a tie goes to the cheaper. The number of the row must be that of the whole table.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Costs for all rows; the row numbers of the affordable ones (`np.flatnonzero`); among these the least by distance first and cost second. On the worked number the costs are 8, 16 and 32 against a budget of 20: rows 0 and 1 are left, and 20 is better than 40, so row 1.
+#
+# </details>
+
 
 # %%
 def choose_sampler(settings, budget):
@@ -157,6 +254,25 @@ checks.choose_sampler(choose_sampler)
 #
 # The words: `"fresh"` (measure again on data that had no part in the choice), `"ignorant"` (the same for a network with random weights), `"minimum"` (what value would a perfect model have?), `"size"` (the same number of samples).
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Sections 2 and 7 of the lesson, and section 3 of lesson 09. For each claim imagine somebody who makes the same observation without the conclusion being true.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The best of 128 on the very codes of the choice: would it be the best on others? A bright map: would it be dark for a network that has learned nothing? A loss of 0.21: compared with which least possible value? And what does a Fréchet distance do with fewer samples?
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# Each word is used once, so begin where you are sure. Whoever picks the best of many has picked some luck with it, which a new measurement does not repeat. A map of edges needs no training. Losses whose minima differ with the data cannot be compared (task 3 computes such a minimum). And the distance carries a bias of about $c/n$.
+#
+# </details>
+
 # %%
 ### BEGIN SOLUTION
 lacking = {"A": "fresh", "B": "ignorant", "C": "minimum", "D": "size"}
@@ -176,6 +292,25 @@ checks.missing_controls(lacking)
 # - worked number: 10 coefficients, 1 picture, 0.05 alarms: $P(X\ge8)=0.0547$ and $P(X\ge9)=0.0107$, so 9
 #
 # (`scipy.stats.binom.sf(k, n, 0.5)` is $P(X>k)$.)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 9 of the lesson, “A mark that survives saving”: how probable may a false alarm be for a *single* picture?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Expected alarms are pictures times the probability for one, so each may have at most alarms / pictures. `sf(k)` is $P(X>k)$, and you need $P(X\ge k)$: shift by one.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# For every $k$ from 0 to the number of coefficients compute $P(X\ge k)=P(X>k-1)$, which falls with $k$; return the first $k$ at which it is small enough. On the worked number $P(X\ge8)=0.0547$ is still too much and $P(X\ge9)=0.0107$ is not: 9. A normal approximation fails just here, in the far tail.
+#
+# </details>
 
 
 # %%
@@ -216,6 +351,25 @@ decode, _ = explore.base.compiled_decoder(zoo.load("faces-gan"), 100)
 codes = np.random.default_rng(4).standard_normal((18, 100))
 sheet = decode(codes)
 plots.image_grid(sheet, columns=9, titles=range(18), alt="Eighteen generated faces, numbered from 0 to 17.")
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Section 10 of the lesson, “Your own gallery”. Look at the eighteen faces first: which three belong together, and what would you call them?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Three calls in this order: make the gallery with a folder and your name; add at least three pictures, each with its own title, the model's name (or card), and what is needed to draw it again; export. `export_html` returns what `page` needs.
+#
+# </details>
+#
+# <details><summary>Worked idea</summary>
+#
+# The folder may be a temporary one. For each face that you choose: the picture is that row of `sheet`, its code that row of `codes`, the model is `"faces-gan"`, and the seed is that of the cell which drew the codes. A work without code or seed could not be made again, and one without a model could not say where it comes from; two works need two titles.
+#
+# </details>
 
 # %%
 ### BEGIN SOLUTION
