@@ -1,95 +1,16 @@
-"""Where should I start? Ten questions, one for each of the first lessons, and the lesson they point to."""
+"""Where should I start, and am I ready for this lesson? Ten questions that point to a lesson, three before each one."""
 
 import html
-from dataclasses import dataclass
 
+from course_lib import _needs_01_08, _needs_09_15
+from course_lib._questions import PLACEMENT as QUESTIONS
+from course_lib._questions import UNSURE, Question
 from course_lib._validate import choice, refuse
 
-UNSURE = "I am not sure"
+__all__ = ["QUESTIONS", "UNSURE", "Question", "before", "feedback", "needs", "show", "suggest", "verdict"]
 
-
-@dataclass(frozen=True)
-class Question:
-    """A question that whoever knows ``lesson`` can answer: ``options``, the right one first, and why it is right."""
-
-    lesson: str
-    text: str
-    options: tuple
-    why: str
-
-    @property
-    def right(self):
-        """The right option."""
-        return self.options[0]
-
-    @property
-    def shown(self):
-        """The options in the order they are shown, which does not give the right one away, and the way out last."""
-        return (*sorted(self.options), UNSURE)
-
-
-QUESTIONS = (
-    Question(
-        "01",
-        "Which model of data p does maximum likelihood prefer?",
-        ("the one with the smallest KL(p‖q)", "the one with the smallest KL(q‖p)", "the one with the largest entropy"),
-        "Mean log-likelihood is −H(p) − KL(p‖q), and H(p) does not depend on the model.",
-    ),
-    Question(
-        "02",
-        "By how much does the ELBO miss log p(x)?",
-        ("by KL(q(z|x)‖p(z|x))", "by KL(q(z|x)‖p(z))", "by the reconstruction error"),
-        "log p(x) = ELBO + KL(q(z|x)‖p(z|x)), so the bound is tight when q is the true posterior.",
-    ),
-    Question(
-        "03",
-        "A VAE's reconstruction loss is the mean over 784 pixels instead of their sum. What has happened?",
-        ("the KL term counts 784 times as much", "only the learning rate changed", "the KL term counts 784 times less"),
-        "Dividing one of two terms by 784 is the same as β = 784: an accident in many tutorials.",
-    ),
-    Question(
-        "04",
-        "You average two random codes of N(0, I) in 100 dimensions. What is unusual about the result?",
-        ("its norm is too small", "its norm is too large", "nothing"),
-        "Norms lie near 10; the mean of two independent codes has one near 7, where hardly any code lies.",
-    ),
-    Question(
-        "05",
-        "What does the best discriminator between densities p (real) and q give at x?",
-        ("p/(p + q)", "p/q", "1 where p > q, else 0"),
-        "It maximises p·log D + q·log(1 − D) at each x, and the derivative vanishes at D = p/(p + q).",
-    ),
-    Question(
-        "06",
-        "A generator ends in tanh; the pictures are in [0, 1]. What goes wrong?",
-        ("real and generated pictures differ in range", "nothing", "the gradient of tanh explodes"),
-        "The discriminator has a give-away that has nothing to do with the pictures: values below 0.",
-    ),
-    Question(
-        "07",
-        "Which of these shows that a GAN has lost modes?",
-        ("counting which modes the samples hit", "the generator's loss rises", "the discriminator's loss is ln 4"),
-        "Loss curves of a healthy and a collapsed game can look alike; only the samples tell.",
-    ),
-    Question(
-        "08",
-        "Two distributions do not overlap. Which distance still tells how far apart they are?",
-        ("W1", "JS", "KL"),
-        "KL is infinite and JS is ln 2 wherever they lie; W1 grows with the way between them.",
-    ),
-    Question(
-        "09",
-        "The Fréchet distance of 1,000 samples is lower than that of 500 from the same generator. Why?",
-        ("its bias shrinks like 1/n", "the generator improved", "its variance grew"),
-        "Estimated covariances scatter, which can only add; compare at equal numbers of samples.",
-    ),
-    Question(
-        "10",
-        "One run with Adam scored 31, one with RMSprop 34. What do you know?",
-        ("little: the spread over seeds is missing", "Adam is better", "RMSprop was tuned badly"),
-        "Without the spread between seeds a difference of two runs has no size to be compared with.",
-    ),
-)
+_NEEDS = (*_needs_01_08.NEEDS, *_needs_09_15.NEEDS)
+_UNANSWERED = "choose an answer"
 
 
 def suggest(answers):
@@ -118,7 +39,6 @@ def verdict(answers):
 def show():
     """Display the questions with a button that says where to start; without a kernel, their text."""
     import ipywidgets as widgets
-    from IPython import display
 
     wide = widgets.Layout(width="720px", max_width="100%")
     inputs = {q.lesson: widgets.Dropdown(options=q.shown, value=UNSURE, layout=wide) for q in QUESTIONS}
@@ -130,8 +50,76 @@ def show():
 
     button.on_click(pressed)
     asked = [w for q in QUESTIONS for w in (widgets.HTML(f"<b>{html.escape(q.text)}</b>"), inputs[q.lesson])]
-    box = widgets.VBox([*asked, button, answer])
-    rows = [f"<li>{html.escape(q.text)} <i>{html.escape(' / '.join(sorted(q.options)))}</i></li>" for q in QUESTIONS]
+    rows = [f"<li>{html.escape(q.text)} {_choices(q)}</li>" for q in QUESTIONS]
+    _display(widgets.VBox([*asked, button, answer]), "A quiz of ten questions.", f"<ol>{''.join(rows)}</ol>")
+
+
+def needs(lesson):
+    """Return the questions about what ``lesson``, "01" to "15", needs. Raises ``ValueError`` for another."""
+    choice("lesson", lesson, sorted({q.lesson for q in _NEEDS}))
+    return tuple(q for q in _NEEDS if q.lesson == lesson)
+
+
+def feedback(question, option):
+    """Return, as HTML, that ``option`` is right, or what is right, why, and where to learn it.
+
+    Raises ``ValueError`` for an option that ``question`` does not have.
+    """
+    choice("option", option, question.shown)
+    why = html.escape(question.why)
+    if option == question.right:
+        return f"✓ <b>Right.</b> {why}"
+    verdict = "Here it is" if option == UNSURE else "Not so. Right is"
+    return f"✗ {verdict}: <b>{html.escape(question.right)}</b>. {why} Learn it in {question.where}."
+
+
+def before(lesson):
+    """Display three questions about what ``lesson`` needs, each answered at once; without a kernel, their text.
+
+    Raises ``ValueError`` for a lesson other than "01" to "15".
+    """
+    import ipywidgets as widgets
+
+    questions = needs(lesson)
+    title = f"<b>Before lesson {lesson}:</b> questions on what it needs. A wrong answer says where to learn it."
+    wide = widgets.Layout(width="720px", max_width="100%")
+    style = {"description_width": "20px"}
+    inputs = [
+        widgets.Dropdown(options=(_UNANSWERED, *q.shown), description=f"{k}.", style=style, layout=wide)
+        for k, q in enumerate(questions, 1)
+    ]
+    answer = widgets.HTML()
+
+    def answered(change):
+        k = inputs.index(change["owner"])
+        said = "" if change["new"] == _UNANSWERED else f"{k + 1}. {feedback(questions[k], change['new'])}"
+        right = sum(each.value == q.right for each, q in zip(inputs, questions, strict=True))
+        said = f"{said} <i>{right} of {len(questions)} right.</i>"
+        answer.value = f'<div role="status" aria-live="polite" style="line-height:1.4">{said}</div>'
+
+    for each in inputs:
+        each.observe(answered, names="value")
+    asked = [w for q, i in zip(questions, inputs, strict=True) for w in (widgets.HTML(html.escape(q.text)), i)]
+    rows = [f"<li>{html.escape(q.text)} {_choices(q)} {_folded(q)}</li>" for q in questions]
+    box = widgets.VBox([widgets.HTML(title), *asked, answer])
+    _display(box, f"What lesson {lesson} needs: a quiz.", f"{title}<ol>{''.join(rows)}</ol>")
+
+
+def _choices(question):
+    """Return the options of a question on one line."""
+    return " ".join(f"({letter}) <i>{html.escape(o)}</i>" for letter, o in zip("abc", question.shown, strict=False))
+
+
+def _folded(question):
+    """Return the answer of a question, hidden until it is asked for; this needs no kernel."""
+    said = f"<b>{html.escape(question.right)}</b>. {html.escape(question.why)} Learn it in {question.where}."
+    return f"<details><summary>Answer</summary>{said}</details>"
+
+
+def _display(box, text, listed):
+    """Display widgets, and for readers without a kernel ``listed``, an HTML text."""
+    from IPython import display
+
     live = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
-    listed = {"text/plain": "A quiz of ten questions.", "text/html": f"<ol>{''.join(rows)}</ol>"}
-    display.display({**listed, "application/vnd.jupyter.widget-view+json": live}, raw=True)
+    bundle = {"text/plain": text, "text/html": listed, "application/vnd.jupyter.widget-view+json": live}
+    display.display(bundle, raw=True)

@@ -1,8 +1,8 @@
 """Figures of the course: each function takes arrays and returns a :class:`Figure` with its alt text.
 
 The figures belong to no pyplot state, so a figure is shown once: where a cell ends with it, or where
-``show`` is called. Colours are Okabe and Ito's, told apart also by colour-blind readers
-(https://jfly.uni-koeln.de/color/); markers and line styles differ as well, so nothing hangs on colour alone.
+``show`` is called. Colours follow Okabe and Ito's (https://jfly.uni-koeln.de/color/), made to stand out from white and
+to differ for every kind of colour vision (tests/test_plots.py); markers and line styles differ as well.
 """
 
 import base64
@@ -16,9 +16,9 @@ from PIL import Image
 from course_lib import images as _images
 from course_lib._validate import array, refuse
 
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
-# Ten classes need two more; yellow comes last, being the hardest to see on white.
-CLASS_COLOURS = [*COLOURS[:7], "#882255", "#999999", COLOURS[7]]
+# Blue, vermilion, green (these three are dark enough for text), pink, brown, azure, black, violet.
+COLOURS = ["#004C99", "#C84B00", "#00855F", "#CC79A7", "#734B23", "#2396FF", "#000000", "#7D00FF"]
+CLASS_COLOURS = [*COLOURS, "#AA9150", "#7D0055"]  # ten classes need two more: ochre and wine
 MARKERS = "os^DvPX*<>"
 STYLES = ["-", "--", "-.", ":"]
 GREY = "#666666"
@@ -156,8 +156,10 @@ def curves(series, x=None, xlabel="epoch", ylabel="loss", title=None, log=False,
     lines = {name: _line(f"series[{name!r}]", values, x) for name, values in series.items()}
     figure, axes = canvas(*size)
     for k, (name, (at, y)) in enumerate(lines.items()):
-        marker = MARKERS[k % len(MARKERS)] if len(y) < 30 else None
-        axes.plot(at, y, STYLES[k % 4], color=COLOURS[k % 7], label=name, linewidth=1.8, marker=marker, markersize=4)
+        # Four long lines are told by their styles; further ones repeat these and have a few markers.
+        marker = MARKERS[k % len(MARKERS)] if len(y) < 30 or k >= len(STYLES) else None
+        dots = {"marker": marker, "markersize": 4, "markevery": max(1, len(y) // 15)}
+        axes.plot(at, y, STYLES[k % 4], color=COLOURS[k % 8], label=name, linewidth=1.8, **dots)
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title, yscale="log" if log else "linear")
     _legend(axes, len(lines))
     spans = [f"{name} from {y[0]:.3g} to {y[-1]:.3g}" for name, (_, y) in lines.items() if len(y)]
@@ -175,10 +177,10 @@ def histogram(samples, densities=None, bins=60, xlabel="value", title=None, size
     edges = np.histogram_bin_edges(everything, bins) if everything.size else bins
     figure, axes = canvas(*size)
     for k, (name, values) in enumerate(samples.items()):
-        axes.hist(values, edges, density=True, alpha=0.35, color=COLOURS[k % 7], label=name)
-        axes.hist(values, edges, density=True, histtype="step", color=COLOURS[k % 7], linestyle=STYLES[k % 4])
+        axes.hist(values, edges, density=True, alpha=0.35, color=COLOURS[k % 8], label=name)
+        axes.hist(values, edges, density=True, histtype="step", color=COLOURS[k % 8], linestyle=STYLES[k % 4])
     for k, (name, (at, p)) in enumerate((densities or {}).items(), len(samples)):
-        axes.plot(at, p, STYLES[k % 4], color=COLOURS[k % 7], linewidth=2, label=name)
+        axes.plot(at, p, STYLES[k % 4], color=COLOURS[k % 8], linewidth=2, label=name)
     axes.set(xlabel=xlabel, ylabel="density", title=title)
     _legend(axes, len(samples) + len(densities or {}))
     means = [f"{name}: mean {v.mean():.3g}, standard deviation {v.std():.3g}" for name, v in samples.items()]
@@ -208,7 +210,7 @@ def draw_points(axes, points, labels=None, names=None):
     shown = [str(c) if names is None else str(names[c]) for c in classes]
     for c, name in zip(classes, shown, strict=True):
         style = {"color": CLASS_COLOURS[c % len(CLASS_COLOURS)], "marker": MARKERS[c % len(MARKERS)]}
-        axes.scatter(*points[labels == c].T, s=9, alpha=0.7, linewidths=0, label=name, **style)
+        axes.scatter(*points[labels == c].T, s=11, linewidths=0.3, edgecolors="white", label=name, **style)
     axes.set_aspect("equal", adjustable="datalim")
     return shown
 

@@ -4,13 +4,14 @@ import time
 
 import numpy as np
 import pytest
+from PIL import ImageColor
 
 from course_lib import explore, plots
 from course_lib.explore.divergence_lab import SCENES, STEPS
 from course_lib.explore.view import View
 
 SHIFT, BUMPS, MODES, WIDTH = range(4)
-Q_COLOUR = np.array([0xD5, 0x5E, 0x00])
+Q_COLOUR = np.array(ImageColor.getrgb(plots.COLOURS[1]))
 
 
 @pytest.fixture(scope="module")

@@ -4,15 +4,15 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
-from course_lib import data, explore, metrics
+from course_lib import data, explore, metrics, plots
 from course_lib.explore import metric_lab, metric_sets
 from course_lib.explore.metric_sets import DUPLICATE, HANDFUL, LEFT_OUT, MEMORISED, POOL, N
 from course_lib.explore.view import View
 
 DATA, VAE = 0, 2
-BLUE = 0x00, 0x72, 0xB2
+BLUE = ImageColor.getrgb(plots.COLOURS[0])
 
 
 @pytest.fixture(scope="module")

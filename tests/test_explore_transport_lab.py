@@ -9,7 +9,7 @@ import record_lesson_08_critics
 from PIL import Image
 from scipy.spatial.distance import cdist
 
-from course_lib import _assets, explore, transport
+from course_lib import _assets, explore, plots, transport
 from course_lib.explore import transport_lab
 from course_lib.explore.view import View
 
@@ -114,7 +114,7 @@ def test_the_exact_critic_is_lipschitz_and_attains_the_distance(lab):
 def test_points_stand_where_they_belong(lab):
     picture = lab.render(scene=RING, position=0)
     real, _, fake, _ = transport_lab.scenes()["ring"]
-    blue, orange = (np.array([int(c[k : k + 2], 16) for k in (1, 3, 5)]) for c in ("#0072B2", "#D55E00"))
+    blue, orange = (np.array([int(c[k : k + 2], 16) for k in (1, 3, 5)]) for c in plots.COLOURS[:2])
     for number in range(3):
         rows, columns = zip(*(pixel_of(lab, RING, number, p) for p in real), strict=True)
         assert np.abs(picture[rows, columns].astype(int) - blue).max() < 30

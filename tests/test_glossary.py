@@ -1,4 +1,4 @@
-"""The glossary: in order, each term once, with a Chinese name, a sentence, and a lesson that uses the term."""
+"""The glossary: in order, each term once, with a Chinese name, a sentence and a lesson that uses it; linked by all."""
 
 import re
 from pathlib import Path
@@ -41,3 +41,15 @@ def test_each_lesson_exists_and_uses_its_terms():
         if not any(name.strip().lower() in text for name in names if len(name.strip()) > 1):
             missing.append(term)
     assert missing == []
+
+
+LINK = "**Words:** [Glossary](../docs/glossary.md) of the field's terms, English and Chinese."
+
+
+def test_every_lesson_links_the_glossary_below_its_title():
+    assert (ROOT / "notebooks" / re.search(r"\((.+)\)", LINK)[1]).resolve() == PAGE
+    lessons = sorted((ROOT / "lessons" / "notebooks").glob("*.py"))
+    assert len(lessons) == 16
+    for lesson in lessons:
+        title = lesson.read_text("utf-8").split("\n\n# %%")[0]
+        assert title.splitlines().count(f"# {LINK}") == 1, lesson.name

@@ -104,7 +104,7 @@ class ElboLab(Explorer):
             (0, plots.COLOURS[4], "///"),  # the gap
             (1, plots.COLOURS[2], ""),  # up to the ELBO, in the middle column
             (1, plots.COLOURS[3], "\\\\\\"),  # the KL to the prior, from the ELBO up to the reconstruction
-            (2, "#3B7FA8", ""),  # a darker sky blue: white numbers stand on it
+            (2, "#33709A", ""),  # a darker azure: white numbers stand on it
         ]
         self._bars = [
             right.add_patch(Rectangle((at - 0.25, LOWEST), 0.5, 0, facecolor=c, hatch=h, edgecolor="white"))

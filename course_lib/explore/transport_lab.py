@@ -18,7 +18,7 @@ LEVEL = 0.25  # difference between two level lines of a critic
 BANDWIDTH = 0.1  # of the Gaussians that smooth the clouds for the Jensen-Shannon divergence
 RECORD = "lessons/08_critics"
 SLOPE = 0.2  # of the learned critics' LeakyReLU
-_REAL, _FAKE, _INK = "#0072B2", "#D55E00", "#333333"
+_REAL, _FAKE, _INK = plots.COLOURS[0], plots.COLOURS[1], "#333333"
 _COARSE = 90  # a critic is evaluated on this many points a side, and enlarged
 
 
@@ -207,7 +207,7 @@ def _drawn(name, w1, w2, js):
     share = np.linspace(0, 1, POSITIONS)
     for k, (y, label) in enumerate(((w1, "W₁"), (w2, "W₂"), (js, "Jensen-Shannon, blurred clouds (nats)"))):
         curves.plot(share, y, plots.STYLES[k], color=plots.COLOURS[(2, 3, 6)[k]], linewidth=2, label=label)
-    curves.axhline(np.log(2), color="#999999", linewidth=0.8)
+    curves.axhline(np.log(2), color=plots.GREY, linewidth=0.8)
     curves.set(xlim=(-0.01, 1.01), ylim=(0, 1.05 * max(w2.max(), 0.72)), ylabel="distance")
     curves.set_xlabel("share of the way that the generated cloud has moved; grey line: ln 2", fontsize=10)
     curves.legend(frameon=False, fontsize=9, loc="upper right")

@@ -9,6 +9,8 @@
 # |---|---|---|
 # | 10 minutes | about 20 seconds | nothing; Python and school mathematics |
 #
+# **Words:** [Glossary](../docs/glossary.md) of the field's terms, English and Chinese.
+#
 # A notebook is text and code in turn. Click into a cell and press **Shift + Enter** to run it; the next one is then selected.
 # *Run → Run All Cells* runs the whole lesson. You cannot break anything: every file here can be restored, and nothing is
 # downloaded or sent anywhere.
@@ -26,7 +28,8 @@ runtime.setup(seed=0)
 # - *Training runs on* names what TensorFlow found: the processor (CPU) or a graphics card (GPU). Every lesson runs on both. On a CPU
 #   the lessons train small networks for seconds and show you, beside them, models that were trained for longer and come with the course.
 # - *Tier* is how lessons choose their step counts: `runtime.pick(cpu=200, gpu=5000)` is 200 on a CPU. To choose yourself, set the
-#   environment variable `COURSE_TIER` to `cpu` or `gpu` before you start.
+#   environment variable `COURSE_TIER` to `cpu` or `gpu` before you start; `COURSE_PRECISION` (`auto`, or a Keras policy such as
+#   `mixed_bfloat16`), `COURSE_DEVICES` (how many GPUs) and `COURSE_MEMORY_GROWTH` (`1` or `0`) do the same for the rest of the report.
 # - *Seed* makes chance repeatable: with the same seed, this machine draws the same pictures again.
 
 # %% [markdown]

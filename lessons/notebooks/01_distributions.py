@@ -14,6 +14,13 @@
 # **Builds on** lesson 00 (opening and running a notebook) and NumPy. Everything else is explained here.
 #
 # **Exercises:** `exercises/01_distributions.ipynb`, 45 to 90 minutes.
+#
+# **Words:** [Glossary](../docs/glossary.md) of the field's terms, English and Chinese.
+
+# %%
+from course_lib import placement
+
+placement.before("01")
 
 # %%
 import zlib

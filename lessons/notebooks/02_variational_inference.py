@@ -16,6 +16,13 @@
 # **Builds on** lesson 01 (maximum likelihood, the Kullback–Leibler divergence). Everything used from it is stated again.
 #
 # **Exercises:** `exercises/02_variational_inference.ipynb`, 60 to 90 minutes.
+#
+# **Words:** [Glossary](../docs/glossary.md) of the field's terms, English and Chinese.
+
+# %%
+from course_lib import placement
+
+placement.before("02")
 
 # %%
 import keras
@@ -30,7 +37,7 @@ from course_lib import data, divergences, explore, images, losses, plots, runtim
 
 SEED = 0
 rng = np.random.default_rng(SEED)
-BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY, BLACK = plots.COLOURS[:7]
+BLUE, ORANGE, GREEN, PINK, BROWN, AZURE, BLACK = plots.COLOURS[:7]
 runtime.setup(SEED)
 
 # %% [markdown]
@@ -271,7 +278,7 @@ bounds, gaps = [row["ELBO"] for row in table.values()], [row["gap"] for row in t
 floor = -8.0
 right.bar(range(4), np.subtract(bounds, floor), 0.55, bottom=floor, color=BLUE, label="ELBO")
 right.bar(
-    range(4), gaps, 0.55, bottom=bounds, color=YELLOW, hatch="//", edgecolor="white", label="gap: KL(q ‖ posterior)"
+    range(4), gaps, 0.55, bottom=bounds, color=BROWN, hatch="//", edgecolor="white", label="gap: KL(q ‖ posterior)"
 )
 right.axhline(LOG_PX, color=BLACK, linewidth=2, label="log p(x)")
 right.set_xticks(range(4), list(table))
@@ -1184,7 +1191,7 @@ assert 0 < network_gap < linear_gap
 figure, (left, right) = plots.canvas(9.8, 3.5, columns=2)
 left.plot(xs, exact, color=BLACK, linewidth=2.2, label="log p(x)")
 left.plot(xs, best, "--", color=BLUE, linewidth=1.8, label="best Gaussian for each x")
-right.fill_between(xs, 0, exact - best, color=YELLOW, alpha=0.4, label="approximation gap")
+right.fill_between(xs, 0, exact - best, color=BROWN, alpha=0.4, label="approximation gap")
 right.plot(xs, exact - best, "--", color=BLUE, linewidth=1.8)
 for k, (name, bound) in enumerate(amortised.items()):
     style = {"linestyle": plots.STYLES[2 + k], "color": (ORANGE, GREEN)[k], "linewidth": 1.8, "label": name}
@@ -1411,7 +1418,7 @@ for axes in (left, right):
     axes.axhline(best_evidence, color=GREEN, linestyle=":", linewidth=2, label="maximum likelihood (PCA)")
     axes.plot(epochs, evidence_curve, color=BLACK, linewidth=2.2, label="exact log p(x)")
     axes.plot(epochs, elbo_curve, "--", color=BLUE, linewidth=2, label="ELBO")
-    axes.fill_between(epochs, elbo_curve, evidence_curve, color=YELLOW, alpha=0.45, label="gap: KL(q ‖ posterior)")
+    axes.fill_between(epochs, elbo_curve, evidence_curve, color=BROWN, alpha=0.45, label="gap: KL(q ‖ posterior)")
     axes.set(xlabel="epoch", ylabel="nats per image")
 left.set_title("The ELBO climbs under log p(x)")
 left.legend(frameon=False, fontsize=9, loc="lower right")
@@ -1521,7 +1528,7 @@ for angle in np.radians(degrees):
 figure, axes = plots.canvas(8.2, 3.1)
 axes.axhline(best_evidence, color=BLACK, linewidth=2.2, label="log p(x): the same for every rotation")
 axes.plot(degrees, bounds, "--", color=BLUE, linewidth=2, label="ELBO of the best diagonal q")
-axes.fill_between(degrees, bounds, best_evidence, color=YELLOW, alpha=0.45)
+axes.fill_between(degrees, bounds, best_evidence, color=BROWN, alpha=0.45)
 axes.set(xlabel="rotation of the first two codes (degrees)", ylabel="nats per image", xticks=range(0, 91, 15))
 axes.set_title("The likelihood is blind to rotations, the bound is not")
 axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))

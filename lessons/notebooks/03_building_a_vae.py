@@ -18,6 +18,13 @@
 # Kullback–Leibler divergence and the evidence lower bound, are derived here again in short.
 #
 # **Exercises:** `exercises/03_building_a_vae.ipynb`, 60 to 90 minutes.
+#
+# **Words:** [Glossary](../docs/glossary.md) of the field's terms, English and Chinese.
+
+# %%
+from course_lib import placement
+
+placement.before("03")
 
 # %%
 import importlib.resources
@@ -108,7 +115,10 @@ _ = autoencoder.fit(x_train, (x_train + 1) / 2, batch_size=BATCH, epochs=SHORT, 
 # %%
 codes = np.asarray(encoder.predict(x_train, batch_size=500, verbose=0)[0])
 codes_test = np.asarray(encoder.predict(x_test, batch_size=500, verbose=0)[0])
-plots.side_by_side({"image": x_test[:12], "code, decoded": to_image(decoder(codes_test[:12]))})
+plots.side_by_side(
+    {"image": x_test[:12], "code, decoded": to_image(decoder(codes_test[:12]))},
+    alt="Twelve test garments above; below, each drawn again from its code: the same kind and shape, without fine detail.",
+)
 
 # %% [markdown]
 # Can it also make *new* garments? To generate, we need a rule for choosing $z$, and the autoencoder has none. The

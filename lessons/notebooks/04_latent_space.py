@@ -15,6 +15,13 @@
 # **Builds on** lesson 03 (the VAE, its two terms and β). Divergences and entropy are recalled where they are used.
 #
 # **Exercises:** `exercises/04_latent_space.ipynb`, 60 to 90 minutes.
+#
+# **Words:** [Glossary](../docs/glossary.md) of the field's terms, English and Chinese.
+
+# %%
+from course_lib import placement
+
+placement.before("04")
 
 # %%
 import importlib.resources

@@ -16,6 +16,13 @@
 # **Builds on** lesson 01 (divergences between densities). Every divergence used here is defined again where it appears.
 #
 # **Exercises:** `exercises/05_gan_game.ipynb`, 45 to 90 minutes.
+#
+# **Words:** [Glossary](../docs/glossary.md) of the field's terms, English and Chinese.
+
+# %%
+from course_lib import placement
+
+placement.before("05")
 
 # %%
 from typing import Any, NamedTuple
@@ -1084,7 +1091,7 @@ grid_theta, grid_psi = np.meshgrid(side, side)
 figure, panels = plots.canvas(10, 6.6, 2, 3, sharex=True, sharey=True)
 for each, (name, field) in zip(panels.flat, PORTRAITS.items(), strict=True):
     each.streamplot(
-        side, side, *field(grid_theta, grid_psi), color="#B0B0B0", linewidth=0.7, density=0.9, arrowsize=0.8
+        side, side, *field(grid_theta, grid_psi), color="#949494", linewidth=0.7, density=0.9, arrowsize=0.8
     )
     path = flow(field, (1.4, 0.0), 60, step=0.05)
     each.plot(*path.T, color=plots.COLOURS[1], linewidth=1.6)

@@ -15,6 +15,13 @@
 # **Builds on** lesson 00. What is needed of the theory (lesson 05) is derived here in short.
 #
 # **Exercises:** `exercises/06_dcgan.ipynb`, 45 to 90 minutes.
+#
+# **Words:** [Glossary](../docs/glossary.md) of the field's terms, English and Chinese.
+
+# %%
+from course_lib import placement
+
+placement.before("06")
 
 # %%
 import hashlib

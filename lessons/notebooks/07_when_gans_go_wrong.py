@@ -14,6 +14,13 @@
 # **Builds on** lesson 06 (the losses and the training step). What is needed of lesson 05 (the best discriminator, the Dirac GAN) is repeated in a line or two.
 #
 # **Exercises:** `exercises/07_when_gans_go_wrong.ipynb`, 45 to 90 minutes.
+#
+# **Words:** [Glossary](../docs/glossary.md) of the field's terms, English and Chinese.
+
+# %%
+from course_lib import placement
+
+placement.before("07")
 
 # %%
 import importlib.resources

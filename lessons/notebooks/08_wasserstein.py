@@ -16,6 +16,13 @@
 # **Builds on** lesson 05 (what a discriminator measures, the Dirac-GAN) and lesson 06 (a GAN and its `train_step`).
 #
 # **Exercises:** `exercises/08_wasserstein.ipynb`, 60 to 90 minutes.
+#
+# **Words:** [Glossary](../docs/glossary.md) of the field's terms, English and Chinese.
+
+# %%
+from course_lib import placement
+
+placement.before("08")
 
 # %%
 import importlib.resources

@@ -14,6 +14,13 @@
 # **Builds on** lesson 08 (transport plans) and lesson 07 (collapse); the models come from lessons 01, 03 and 06.
 #
 # **Exercises:** `exercises/09_measuring_generators.ipynb`, 60 to 90 minutes.
+#
+# **Words:** [Glossary](../docs/glossary.md) of the field's terms, English and Chinese.
+
+# %%
+from course_lib import placement
+
+placement.before("09")
 
 # %%
 import itertools
@@ -279,7 +286,7 @@ T = np.linalg.solve(cov_a, best_coupling(cov_a, cov_b))
 start, end = F_a @ circle, T @ F_a @ circle + np.array([[3.2], [0.4]])
 figure, axes = plots.canvas(7, 3.2)
 for (x0, y0), (x1, y1) in zip(start.T, end.T, strict=True):
-    axes.plot([x0, x1], [y0, y1], color="#BBBBBB", linewidth=0.8)
+    axes.plot([x0, x1], [y0, y1], color="#949494", linewidth=0.8)
 axes.plot(*start, "-o", color=plots.COLOURS[0], markersize=3, label="data: mean and covariance")
 axes.plot(*end, "--s", color=plots.COLOURS[1], markersize=3, label="generated")
 axes.set(

@@ -16,7 +16,14 @@
 #
 # **Exercises:** `exercises/11_training_on_a_gpu.ipynb`, 60 to 90 minutes.
 #
+# **Words:** [Glossary](../docs/glossary.md) of the field's terms, English and Chinese.
+#
 # **Everything here is measured when you run it, on the device that the report below names.** On a CPU this is a complete lesson, since all its effects exist there too. On a GPU the same cells show the GPU's numbers. What is stored in this file was measured on the machine of the report.
+
+# %%
+from course_lib import placement
+
+placement.before("11")
 
 # %%
 import datetime

@@ -16,6 +16,13 @@
 # **Builds on** lesson 02 (ELBO), lesson 05 (optimal discriminator), lesson 04 (norms in latent space). What is needed of them is repeated in a line.
 #
 # **Exercises:** `exercises/12_control_and_editing.ipynb`, 60 to 90 minutes.
+#
+# **Words:** [Glossary](../docs/glossary.md) of the field's terms, English and Chinese.
+
+# %%
+from course_lib import placement
+
+placement.before("12")
 
 # %%
 import keras

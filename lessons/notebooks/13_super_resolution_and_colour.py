@@ -16,6 +16,13 @@
 # **Builds on** lesson 06 (transposed convolutions, `train_step`), lesson 09 (kernel distance) and lesson 08 (Wasserstein distances).
 #
 # **Exercises:** `exercises/13_super_resolution_and_colour.ipynb`, 60 to 90 minutes.
+#
+# **Words:** [Glossary](../docs/glossary.md) of the field's terms, English and Chinese.
+
+# %%
+from course_lib import placement
+
+placement.before("13")
 
 # %%
 import importlib.resources

@@ -15,6 +15,13 @@
 # **Builds on** lesson 09 (the kernel distance, transport between Gaussians on a line) and lesson 10 (checkerboards). What is needed of them is repeated.
 #
 # **Exercises:** `exercises/14_style_transfer.ipynb`, 60 to 90 minutes.
+#
+# **Words:** [Glossary](../docs/glossary.md) of the field's terms, English and Chinese.
+
+# %%
+from course_lib import placement
+
+placement.before("14")
 
 # %%
 import importlib.resources
@@ -958,13 +965,7 @@ mixer = explore.StyleMixer(
 mixer.show()
 
 # %% [markdown]
-# For readers without a kernel, here is the first photograph on the way from the first style to the second:
-
-# %%
-mixer.static()
-
-# %% [markdown]
-# Three challenges:
+# (Without a kernel you see the first photograph on its way from the first style to the second.) Three challenges:
 #
 # 1. Find a mixture of two manners in which you can still name both. Which dial helps more, the share or the scale?
 # 2. Make a picture whose style error is *below* 0.05 and that you would not hang up. What is wrong with it, and why does the error not see it? (Section 2, fact 4.)

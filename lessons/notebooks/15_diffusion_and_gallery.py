@@ -15,6 +15,13 @@
 # **Builds on** lesson 09 (the metrics), lesson 06 (the generator), lesson 04 (directions). The derivations need the tower property $\mathbb E[\mathbb E[a\mid b]]=\mathbb E[a]$ and the regression of one Gaussian on another; both are recalled where they are used.
 #
 # **Exercises:** `exercises/15_diffusion_and_gallery.ipynb`, 60 to 90 minutes.
+#
+# **Words:** [Glossary](../docs/glossary.md) of the field's terms, English and Chinese.
+
+# %%
+from course_lib import placement
+
+placement.before("15")
 
 # %%
 import html.parser
@@ -438,7 +445,7 @@ assert one_straight < 0.25 * one
 
 figure, axes = plots.canvas(9, 3.3, columns=3, sharex=True, sharey=True)
 for each, (name, points) in zip(axes, ends.items(), strict=True):
-    each.plot(*fresh[:800].T, "o", color="#BBBBBB", markersize=2, label="data")
+    each.plot(*fresh[:800].T, "o", color="#949494", markersize=2, label="data")
     each.plot(*points[:800].T, "^", color=plots.COLOURS[0], markersize=2, label="samples")
     each.set(title=name, aspect="equal")
 axes[2].legend(loc="upper right", fontsize=8, markerscale=3)
