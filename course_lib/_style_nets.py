@@ -54,6 +54,7 @@ def calibrate(model, images):
     for layer in model.layers[1:]:
         x = layer(x)
         if isinstance(layer, layers.Conv2D):
+            x = keras.ops.cast(x, "float32")  # as the weights are, also where the layer computes in half precision
             mean, variance = keras.ops.moments(x, axes=(0, 1, 2))
             scale = keras.ops.rsqrt(variance + 1e-8)
             layer.kernel.assign(layer.kernel * scale)

@@ -22,4 +22,4 @@ matplotlib.use("Agg")
 
 def pytest_configure(config):
     """Declare the mark that `make test-fast` leaves out."""
-    config.addinivalue_line("markers", "notebook: executes a committed notebook")
+    config.addinivalue_line("markers", "notebook: executes a committed notebook, or opens one in a browser")

@@ -283,6 +283,26 @@ class TestExplorers:
         assert explorers.places(Control("b", "b", 0, 700), last=60).max() == 60
 
 
+class TestBrowser:
+    def test_keys_lead_away_and_back_within_a_leg(self):
+        import browser
+
+        for away, back in (("ArrowLeft", "ArrowRight"), ("ArrowRight", "ArrowLeft")):
+            pressed = browser.keys(away, browser.WARM_UP + browser.PRESSES)
+            assert len(pressed) == browser.WARM_UP + browser.PRESSES and set(pressed) == {away, back}
+            places = np.cumsum([1 if key == away else -1 for key in pressed])
+            assert places.min() == 0 and places.max() == browser.LEG
+
+    def test_every_row_shows_the_explorer_that_it_names(self):
+        import browser
+
+        assert browser.GOAL == 150 and browser.PRESSES >= 60
+        names = [name.split(",")[0] for name in browser.CASES]
+        assert {"LatentExplorer", "GanLab", "EditBench", "Comparer"} <= set(names)
+        sources = [source for source, _, _ in browser.CASES.values()]
+        assert all(name in source for name, source in zip(names, sources, strict=True))
+
+
 class TestPage:
     def test_the_committed_page_is_what_the_committed_files_give(self):
         assert report.PAGE.read_text(encoding="utf-8") == report.page()

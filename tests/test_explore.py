@@ -1,6 +1,7 @@
 """Explorers: rendering is pure, one decoder call per move, the view follows its sliders with 7.7.1's widgets only."""
 
 import io
+from html.parser import HTMLParser
 
 import ipywidgets
 import keras
@@ -324,6 +325,18 @@ def test_text_is_escaped():
     assert values and not any("<script>" in value for value in values)
 
 
+def test_the_view_carries_the_script_that_names_its_controls(explorer):
+    box = View(explorer).box
+    (style,) = (w for w in box.children if isinstance(w, ipywidgets.HTML) and w.value.startswith("<style"))
+    found = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: found.append((tag, dict(attributes)))
+    parser.feed(style.value)
+    ((tag, attributes),) = found
+    (box_class,) = box._dom_classes
+    assert tag == "style" and f".closest('.{box_class}')" in attributes["onload"]
+
+
 def walk(widget):
     yield widget
     for child in getattr(widget, "children", ()):
@@ -347,7 +360,7 @@ TRAITS_IN_7_7_1 = {
     "Play": {"min", "max", "step", "value", "interval", "description", "layout"},
     "VBox": BOX,
     "HBox": BOX,
-    "Layout": {"width", "margin", "max_width", "flex_flow", "align_items"},
+    "Layout": {"width", "margin", "min_width", "max_width", "flex_flow", "align_items"},
 }
 
 

@@ -371,6 +371,20 @@ def test_random_features_are_calibrated_and_their_seed_counts(networks):
     assert np.abs(network.model.get_weights()[2] - other.model.get_weights()[2]).max() > 0.01
 
 
+def test_calibration_works_under_half_precision():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = _style_nets.style_features(width=4)
+    finally:
+        keras.config.set_dtype_policy(before)
+    x = np.random.default_rng(0).uniform(-1, 1, (2, 48, 48, 3)).astype(np.float32)
+    maps = _style_nets.calibrate(model, x)(x)
+    for name in ("block1_conv1", "block4_conv1"):  # bfloat16 has 8 significant bits
+        values = np.asarray(tf.cast(maps[name], "float32"))
+        assert (values.mean(), values.std()) == pytest.approx((0, 1), abs=0.03), name
+
+
 def strided():
     keras.utils.set_random_seed(1)
     image = keras.Input((None, None, 3))

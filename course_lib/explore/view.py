@@ -11,8 +11,10 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
+from course_lib.explore.names import BOX_CLASS, CARRIER
+
 READ_OUT = 10  # characters
-LABEL_WIDTH = "130px"
+LABEL_WIDTH, CONTROL_WIDTH = "145px", "390px"
 
 
 class View:
@@ -23,7 +25,8 @@ class View:
         self._held = False
         self.image = widgets.Image(format="png", layout=widgets.Layout(margin="0 0 6px 0"))
         # A live region, so that a screen reader hears what each move changed.
-        self.text = widgets.HTML()
+        # As wide as the picture, at whatever length: no long sentence pushes the controls below the picture.
+        self.text = widgets.HTML(layout=widgets.Layout(width="0", min_width="100%"))
         self.inputs = {control.name: self._input(control) for control in explorer.controls}
         self.buttons = {text: self._button(text, change) for text, change in explorer.actions.items()}
         self.buttons["Reset"] = self._button("Reset", lambda values: self.explorer.values())
@@ -99,7 +102,7 @@ class View:
             "description": control.label,
             "value": control.value,
             "style": {"description_width": LABEL_WIDTH},
-            "layout": widgets.Layout(width="380px"),
+            "layout": widgets.Layout(width=CONTROL_WIDTH),
         }
         limits = {"min": control.minimum, "max": control.maximum, "step": control.step}
         if control.kind:
@@ -125,13 +128,17 @@ class View:
             if group:
                 rows.append(widgets.HTML(f"<b>{html.escape(group)}</b>"))
             rows.extend(self._row(control) for control in controls)
-        rows.append(widgets.HBox(list(self.buttons.values())))
-        left = widgets.VBox([self.image, self.text], layout=widgets.Layout(margin="0 16px 0 0", max_width="1000px"))
-        wrap = widgets.Layout(flex_flow="row wrap", align_items="flex-start")
-        parts = [widgets.HBox([left, widgets.VBox(rows)], layout=wrap)]
+        rows.append(widgets.HBox(list(self.buttons.values()), layout=widgets.Layout(flex_flow="row wrap")))
+        # Aligned to the start, or the picture would be stretched to the width of its box.
+        shown = widgets.Layout(margin="0 16px 0 0", min_width="320px", max_width="100%", align_items="flex-start")
+        left = widgets.VBox([self.image, self.text], layout=shown)
+        right = widgets.VBox(rows, layout=widgets.Layout(max_width="410px"))
+        parts = [widgets.HBox([left, right], layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start"))]
         if self.explorer.title:
             parts.insert(0, widgets.HTML(f"<b>{html.escape(self.explorer.title)}</b>"))
-        return widgets.VBox(parts)
+        box = widgets.VBox([*parts, widgets.HTML(CARRIER)])
+        box.add_class(BOX_CLASS)
+        return box
 
     def _row(self, control):
         widget = self.inputs[control.name]
@@ -139,7 +146,8 @@ class View:
             return widget
         # Linked in the browser, and started only by its button.
         limits = {"min": control.minimum, "max": control.maximum, "step": control.step}
-        play = widgets.Play(**limits, value=control.value, interval=150)
+        under = widgets.Layout(margin=f"2px 2px 2px calc({LABEL_WIDTH} + 10px)")
+        play = widgets.Play(**limits, value=control.value, interval=150, layout=under)
         widgets.jslink((play, "value"), (widget, "value"))
         return widgets.HBox([widget, play], layout=widgets.Layout(flex_flow="row wrap"))
 

@@ -36,7 +36,7 @@ from IPython.display import Markdown
 from keras import layers
 from scipy import stats
 
-from course_lib import data, gan, images, metrics, nets, plots, runtime, zoo
+from course_lib import data, gan, images, metrics, nets, plots, runtime
 
 SEED = 0
 runtime.setup(SEED)
@@ -466,84 +466,6 @@ figure.alt_text = (
     "Right: frequency responses; nearest and bilinear fall to zero at the highest frequency, a kernel of three ones keeps a third."
 )
 figure
-
-# %% [markdown]
-# ### An output layer that fits the data
-#
-# The last layer of a generator is a statement about the data. With $\tanh$ at every pixel it says: three numbers, any numbers. Drawings such as the faces are made otherwise: *few colours, and areas that have one of them*. So let the network give, for each picture, $K$ colours $c_k\in[-1,1]^3$, and at each pixel $K$ logits $a_k$, whose softmax $m_k$ are **masks**:
-#
-# $$x=\sum_{k=1}^K m_k\,c_k,\qquad m_k=\frac{e^{a_k}}{\sum_j e^{a_j}}$$
-#
-# What does it buy? Say that at some pixel mask 1 leads all others by at least $\Delta$, $a_1\ge a_k+\Delta$. Then the others' share is
-#
-# $$1-m_1=\frac{\sum_{k>1}e^{a_k-a_1}}{1+\sum_{k>1}e^{a_k-a_1}}\le(K-1)\,e^{-\Delta},$$
-#
-# and because the masks add up to 1, $x-c_1=\sum_{k>1}m_k(c_k-c_1)$, so that
-#
-# $$\boxed{\;\lVert x-c_1\rVert\le(K-1)\,e^{-\Delta}\,\max_k\lVert c_k-c_1\rVert\;}$$
-#
-# The colour of an area no longer has to be hit at each of its pixels, to the third digit, by separate numbers: it is *one* vector, and an exponentially small mistake remains. At an edge two colours are mixed, which is what a drawing program does there too. The price: a picture is confined to the convex hull of $K$ colours. That suits drawings, and would ruin the shades of a photograph.
-
-
-# %%
-def mixed(logits, colours):
-    """Pictures (N, H, W, C) from logits of masks (N, H, W, K) and colours (N, K, C)."""
-    masks = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    masks /= masks.sum(axis=-1, keepdims=True)
-    return np.einsum("nhwk,nkc->nhwc", masks, colours)
-
-
-K, draws = 16, np.random.default_rng(SEED)
-for lead in (2.0, 5.0, 10.0):
-    logits, colours = draws.normal(size=(200, 1, 1, K)), draws.uniform(-1, 1, (200, K, 3))
-    logits[..., 0] = logits[..., 1:].max(axis=-1) + lead
-    error = np.linalg.norm(mixed(logits, colours)[:, 0, 0] - colours[:, 0], axis=-1)
-    bound = (K - 1) * np.exp(-lead) * np.linalg.norm(colours - colours[:, :1], axis=-1).max(axis=1)
-    assert np.all(error <= bound)
-    print(f"a lead of {lead:4.1f}: off by at most {error.max():.4f} in 200 cases (bound at most {bound.max():.4f})")
-
-# %% [markdown]
-# `faces-gan` of the zoo is built this way (`nets.palette_generator`). Its masks and its palette can be taken out and looked at, and even exchanged: the second row paints every pixel with the leading colour alone, the third lends each face the palette of its right neighbour. Which face's shirt becomes which colour tells that the network uses the same mask for the same thing only in part: nobody told it what a mask should mean.
-
-# %%
-faces_gan = zoo.load("faces-gan")
-parts = keras.Model(faces_gan.input, [faces_gan.get_layer(name).output for name in ("masks", "palette")])
-z = np.random.default_rng(10).standard_normal((6, faces_gan.input_shape[-1])).astype(np.float32)
-logits, colours = (np.asarray(part) for part in parts(z))
-painted = np.asarray(faces_gan(z))
-assert np.abs(mixed(logits, colours) - painted).max() < 1e-4, "the notebook's sum and the zoo's layer are one"
-
-hard = np.take_along_axis(colours[:, None, None], logits.argmax(axis=-1)[..., None, None], axis=3)[:, :, :, 0]
-leading = tf.nn.softmax(logits).numpy().max(axis=-1)
-lent = mixed(logits, np.roll(colours, -1, axis=0))
-plots.side_by_side(
-    {
-        "drawn by faces-gan": images.to_uint8(painted),
-        "leading colour only": images.to_uint8(hard),
-        "the next palette": images.to_uint8(lent),
-    },
-    alt="Three rows of six faces: as drawn; with every pixel in the colour of its leading mask, hardly different; and recoloured with the palette of the next face.",
-)
-print(f"one mask holds more than 95 % of {np.mean(leading > 0.95):.0%} of the pixels")
-print(
-    f"painted with the leading colour only: PSNR {metrics.psnr(images.to_uint8(painted), images.to_uint8(hard), 255):.1f} dB"
-)
-
-# %% [markdown]
-# How flat is flat? In the top left corner, where a face has only background, the standard deviation over 6 × 6 pixels, in grey levels:
-
-# %%
-corner = {"real": data.load_faces("test").images[:500]}
-for name in ("faces-gan", "faces-vae"):
-    network = zoo.load(name)
-    decode, d = (
-        (network.decode, network.latent_dim) if hasattr(network, "decode") else (network, network.input_shape[-1])
-    )
-    codes = np.random.default_rng(11).standard_normal((500, d)).astype(np.float32)
-    corner[name] = images.to_uint8(np.asarray(decode(codes)))
-for name, pictures in corner.items():
-    deviation = pictures[:, :6, :6].astype(float).std(axis=(1, 2)).mean(axis=-1)
-    print(f"{name:10} median {np.median(deviation):.2f}, 90 % below {np.quantile(deviation, 0.9):.2f}")
 
 # %% [markdown]
 # ## 3 · What the hyper-parameters do to the noise

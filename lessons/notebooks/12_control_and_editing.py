@@ -341,7 +341,7 @@ print(
 )
 
 # %% [markdown]
-# Where the old value is read, $z$ still carries what was told: the mismatch in the box is not zero. A reconstruction term of thousands of nats pays for eight wasted ones without noticing, so the pressure that the box speaks of is real but weak. Two things strengthen it: a decoder in which $c$ does not stand beside $z$ at the entrance only but scales and shifts the maps of every layer (the shipped one does), so that listening to $c$ is learned as soon as listening to $z$; and a $\beta$ above 1, which raises the price of the rate.
+# Where the old value is read, $z$ still carries what was told: the mismatch in the box is not zero. A reconstruction term of thousands of nats pays for eight wasted ones without noticing, so the pressure that the box speaks of is real but weak. Two things strengthen it: a decoder in which $c$ does not stand beside $z$ at the entrance only but scales and shifts the maps of every layer (the shipped one does), so that listening to $c$ is learned as soon as listening to $z$; and a $\beta$ far above 1, which raises the price of the rate (the shipped model's is printed above).
 #
 # ## 3 · The conditional GAN
 #
