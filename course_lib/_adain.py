@@ -7,8 +7,9 @@ import tensorflow as tf
 from course_lib import images
 from course_lib._style_nets import DECODED
 from course_lib._style_pictures import checked_picture, checked_styles, fitted, floats
+from course_lib._tensors import spread, tensor
 from course_lib._training import KeepLastGood, per_replica
-from course_lib._validate import check_shape, number, refuse, training_images
+from course_lib._validate import check_shape, number, training_images
 
 MARGIN = 8  # pixels mirrored around the picture, so that the convolutions' zeros lie outside it
 MATCHED = ("block1_relu1", "block2_relu1", "block3_relu1")
@@ -19,10 +20,8 @@ def channel_moments(features):
 
     Raises ``ValueError`` unless ``features`` is floating-point with four axes.
     """
-    features = tf.convert_to_tensor(features)
+    features = tensor("features", features, some=True)
     check_shape("features", features, ("N", "H", "W", "C"))
-    if not features.dtype.is_floating:
-        refuse("features", "floating-point values", features.dtype.name)
     mean, variance = tf.nn.moments(features, axes=(1, 2), keepdims=True)
     # What rounding leaves of a constant channel is no variance: divided by it, the channel would become noise.
     constant = variance <= 1e-9 * mean**2
@@ -37,6 +36,8 @@ def match_moments(content, mean, std):
     A constant channel becomes constant at the new mean.
     """
     own_mean, own_std = channel_moments(content)
+    content = tensor("content", content)
+    mean, std = spread("mean", mean, content), spread("std", std, content)
     return tf.math.divide_no_nan(content - own_mean, own_std) * std + mean
 
 
@@ -46,8 +47,11 @@ def adain(content, style):
     ``content`` (N, H, W, C), ``style`` (N, H', W', C) or (1, H', W', C) -> (N, H, W, C).
     Raises ``ValueError`` for different numbers of channels.
     """
-    content, style = tf.convert_to_tensor(content), tf.convert_to_tensor(style)
+    content, style = tensor("content", content), tensor("style", style)
+    check_shape("content", content, ("N", "H", "W", "C"))
     check_shape("style", style, ("N", "H", "W", content.shape[-1]))
+    if style.shape[0] != 1:
+        check_shape("style", style, (content.shape[0] or "N", "H", "W", "C"))
     return match_moments(content, *channel_moments(style))
 
 

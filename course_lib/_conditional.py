@@ -68,7 +68,7 @@ def conditional_generator(image_shape, latent_dim, condition_dim, width=32):
     Raises ``ValueError`` unless height and width are divisible by 4.
     """
     widths = parts.widths(image_shape, width)
-    z, c = keras.Input((latent_dim,)), keras.Input((condition_dim,))
+    z, c = parts.vector("latent_dim", latent_dim), parts.vector("condition_dim", condition_dim)
 
     def told(x):
         return layers.LeakyReLU(parts.SLOPE)(ConditionalBatchNorm()([x, c]))
@@ -91,12 +91,12 @@ def projection_discriminator(image_shape, condition_dim, width=32, minibatch_std
     moves each of V's entries by the rate, and over thousands of features that would throw the logits by several units.
     Raises ``ValueError`` unless height and width are divisible by 4.
     """
-    image, c = keras.Input(parts.image_shape(image_shape)), keras.Input((condition_dim,))
+    image, c = keras.Input(parts.image_shape(image_shape)), parts.vector("condition_dim", condition_dim)
     features = parts.subpixel_gathered(image, image_shape, width, minibatch_std)
     plain = layers.Dense(1, dtype="float32", name="logit")(features)
-    scores = layers.Dense(
-        condition_dim, use_bias=False, kernel_initializer="zeros", dtype="float32", name="projection"
-    )(features)
+    scores = layers.Dense(c.shape[-1], use_bias=False, kernel_initializer="zeros", dtype="float32", name="projection")(
+        features
+    )
     scores = layers.Rescaling(features.shape[-1] ** -0.5, dtype="float32")(scores)
     told = layers.Dot(axes=1, dtype="float32")([scores, c])
     return keras.Model([image, c], layers.Add(dtype="float32")([plain, told]), name="discriminator")
@@ -107,7 +107,7 @@ def conditional_encoder(image_shape, latent_dim, condition_dim, width=32):
 
     ``conv_encoder`` with c beside its flat features. Raises ``ValueError`` unless height and width are divisible by 4.
     """
-    image, c = keras.Input(parts.image_shape(image_shape)), keras.Input((condition_dim,))
+    image, c = keras.Input(parts.image_shape(image_shape)), parts.vector("condition_dim", condition_dim)
     x = layers.Concatenate()([parts.halved(image, image_shape, width), c])
     return keras.Model([image, c], parts.mean_and_logvar(x, latent_dim, width), name="encoder")
 
@@ -120,7 +120,7 @@ def conditional_decoder(image_shape, latent_dim, condition_dim, width=32):
     Raises ``ValueError`` unless height and width are divisible by 4.
     """
     filters = parts.widths(image_shape, width)
-    z, c = keras.Input((latent_dim,)), keras.Input((condition_dim,))
+    z, c = parts.vector("latent_dim", latent_dim), parts.vector("condition_dim", condition_dim)
     x = layers.LeakyReLU(parts.SLOPE)(layers.Dense(8 * width)(layers.Concatenate()([z, c])))
     x = ConditionalScale()([parts.feature_map(x, image_shape, filters), c])
     for count in reversed(filters):

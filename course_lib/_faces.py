@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from course_lib._assets import read_npz
-from course_lib._validate import choice, refuse
+from course_lib._validate import any_array, choice, refuse
 
 SIZES = (64, 128)
 
@@ -109,7 +109,7 @@ def check_attributes(attributes):
         refuse("attributes", f"a dictionary with the keys {sorted(ATTRIBUTES)}", f"{got}")
     codes = {}
     for name, values in ATTRIBUTES.items():
-        x = np.atleast_1d(np.asarray(attributes[name]))
+        x = np.atleast_1d(any_array(f"attributes[{name!r}]", attributes[name]))
         if (
             x.ndim != 1
             or not np.issubdtype(x.dtype, np.integer)

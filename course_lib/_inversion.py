@@ -60,13 +60,14 @@ class Inversion:
     def __init__(self, objective, images, condition, mask, steps, restarts, seed, learning_rate, norm_weight):
         _validate.training_images("images", images)
         self.steps, self.restarts = _validate.integer("steps", steps, 1), _validate.integer("restarts", restarts, 1)
-        self.objective, self.learning_rate, self.done = objective, learning_rate, 0
+        self.objective, self.done = objective, 0
+        self.learning_rate = _validate.number("learning_rate", learning_rate, 0, open_minimum=True)
         self.norm_weight = np.float32(_validate.number("norm_weight", norm_weight, 0))
         self._target = np.repeat(np.asarray(images, np.float32), restarts, axis=0)
         self._known = np.repeat(_known(mask, np.shape(images)), restarts, axis=0)
         self._c = np.repeat(_conditions(condition, objective.condition_dim, len(images)), restarts, axis=0)
         shape = (len(self._target), objective.latent_dim)
-        self._z = np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+        self._z = _validate.generator("seed", seed).standard_normal(shape).astype(np.float32)
         made = objective.pictures(tf.constant(self._z[:1]), tf.constant(self._c[:1])).shape[1:]
         _validate.check_shape("images", images, ("N", *made))
         self._first, self._second = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
@@ -99,7 +100,7 @@ def _known(mask, shape):
     """Return the mask as float32 (N, H, W, 1), all ones for None, or refuse it."""
     if mask is None:
         return np.ones((*shape[:3], 1), np.float32)
-    mask = np.asarray(mask)
+    mask = _validate.any_array("mask", mask)
     if mask.dtype != bool or mask.shape not in (tuple(shape[:3]), tuple(shape[1:3])):
         _validate.refuse("mask", f"booleans of shape {tuple(shape[1:3])} or {tuple(shape[:3])}, True where known", mask)
     mask = np.broadcast_to(mask, shape[:3])

@@ -1,5 +1,8 @@
 """What several networks of the course are made of: the widths of their levels, and the two ends of a pyramid."""
 
+import operator
+
+import keras
 from keras import layers
 
 from course_lib._layers import MinibatchStd, SpaceToDepth
@@ -10,10 +13,26 @@ SLOPE = 0.2  # of LeakyReLU, as in DCGAN (Radford et al. 2015); Keras's own defa
 
 def image_shape(shape):
     """Return (height, width, channels) as a tuple, or refuse sides below 8 or not divisible by 4."""
-    shape = tuple(shape)
-    if len(shape) != 3 or any(side % 4 or side < 8 for side in shape[:2]):
-        refuse("image_shape", "(height, width, channels) with sides of at least 8, divisible by 4", repr(shape))
-    return shape
+    sides = sizes(shape)
+    if any(side % 4 or side < 8 for side in sides[:2]):
+        refuse("image_shape", "(height, width, channels) with sides of at least 8, divisible by 4", repr(sides))
+    return sides
+
+
+def sizes(shape):
+    """Return (height, width, channels) as a tuple of three integers of at least 1, or refuse it."""
+    try:
+        sides = tuple(operator.index(side) for side in shape)
+    except TypeError:
+        sides = ()
+    if len(sides) != 3 or min(sides) < 1:
+        refuse("image_shape", "(height, width, channels)", shape)
+    return sides
+
+
+def vector(argument, size):
+    """Return a network's input of vectors (N, ``size``)."""
+    return keras.Input((integer(argument, size, 1),))
 
 
 def widths(shape, width):
@@ -56,6 +75,7 @@ def doubled(x, shape, width):
 
 def mean_and_logvar(x, latent_dim, width):
     """The two heads of a VAE's encoder on flat features."""
+    latent_dim = integer("latent_dim", latent_dim, 1)
     x = layers.LeakyReLU(SLOPE)(layers.Dense(8 * width)(x))
     return [layers.Dense(latent_dim, dtype="float32", name=name)(x) for name in ("mean", "logvar")]
 

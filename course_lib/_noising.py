@@ -6,7 +6,7 @@ flow matching has a = t, b = 1 − t. Ho et al.: https://arxiv.org/abs/2006.1123
 
 import numpy as np
 
-from course_lib._validate import array, choice, integer, number, refuse
+from course_lib._validate import array, choice, integer, number, numbers, refuse
 
 # What a network may predict: (coefficients of x_t and of the prediction in x, the same in ε), from a and b.
 PREDICTIONS = {
@@ -38,7 +38,7 @@ def cosine_betas(steps=1000, offset=0.008, largest=0.999):
 def alpha_bars(betas):
     """Return ᾱ_0 = 1, ᾱ_1 ... ᾱ_T (T + 1,): x_t ~ N(√ᾱ_t x, (1 − ᾱ_t) I) after t steps (Ho et al. 2020, eq. 4)."""
     betas = array("betas", betas, ("T",))
-    if betas.size == 0 or betas.min() <= 0 or betas.max() >= 1:
+    if betas.size == 0 or (1 - betas).max() >= 1 or betas.max() >= 1:  # below round-off a β is no noise
         refuse("betas", "numbers between 0 and 1", betas)
     return np.concatenate([[1.0], np.cumprod(1 - betas)])
 
@@ -49,10 +49,11 @@ def ddpm_posterior(x_t, x, t, betas):
     ``t`` counts from 1 to T; at t = 1 the variance is 0. One step of DDPM's sampler draws from it with the network's
     prediction in the place of x. Raises ``ValueError`` for a ``t`` outside the schedule.
     """
-    bars = alpha_bars(betas)
+    bars, x_t = alpha_bars(betas), numbers("x_t", x_t)
+    x = numbers("x", x, x_t)
     if integer("t", t, 1) >= len(bars):
         refuse("t", f"a step from 1 to {len(betas)}", t)
-    beta, bar, before = float(betas[t - 1]), float(bars[t]), float(bars[t - 1])
+    beta, bar, before = float(np.asarray(betas)[t - 1]), float(bars[t]), float(bars[t - 1])
     mean = (np.sqrt(before) * beta * x + np.sqrt(1 - beta) * (1 - before) * x_t) / (1 - bar)
     return mean, (1 - before) / (1 - bar) * beta
 
@@ -63,6 +64,8 @@ def ddim_step(x_t, epsilon, bar_t, bar_s, eta=0.0, fresh=0.0):
     https://arxiv.org/abs/2010.02502. ``eta`` = 0 is deterministic; 1, with ``fresh`` noise ~ N(0, I), has DDPM's
     posterior variance. Raises ``ValueError`` unless 0 < ᾱ_t < ᾱ_s ≤ 1.
     """
+    x_t, fresh = numbers("x_t", x_t), numbers("fresh", fresh)
+    epsilon, fresh = numbers("epsilon", epsilon, x_t), numbers("fresh", fresh, x_t if np.ndim(fresh) else None)
     bar_t = number("bar_t", bar_t, 0, 1, open_minimum=True)
     if not number("bar_s", bar_s, 0, 1) > bar_t:
         refuse("bar_s", f"more than bar_t = {bar_t:g}", bar_s)
@@ -78,6 +81,8 @@ def convert(value, source, target, x_t, signal, noise):
     ``noise``, numbers ≥ 0 that are not both 0. Raises ``ValueError`` for unknown kinds, and for a noise prediction
     where a = 0 or an image prediction where b = 0: they do not tell the other part.
     """
+    x_t = numbers("x_t", x_t)
+    value = numbers("value", value, x_t)
     choice("source", source, PREDICTIONS), choice("target", target, PREDICTIONS)
     a, b = number("signal", signal, 0), number("noise", noise, 0)
     if a + b == 0:
@@ -96,6 +101,6 @@ def flow_coordinates(x_t, bar):
 
     t = √ᾱ / (√ᾱ + √(1 − ᾱ)). In these coordinates a deterministic ``ddim_step`` is an Euler step.
     """
-    bar = number("bar", bar, 0, 1)
+    x_t, bar = numbers("x_t", x_t), number("bar", bar, 0, 1)
     total = float(np.sqrt(bar) + np.sqrt(1 - bar))
     return x_t / total, float(np.sqrt(bar)) / total

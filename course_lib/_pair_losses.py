@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from course_lib import losses
-from course_lib._validate import choice, integer, number, refuse
+from course_lib._validate import array, choice, integer, number, refuse
 
 
 class PairLoss:
@@ -109,15 +109,13 @@ class BinCrossEntropy(PairLoss):
 
     def __init__(self, centres, sigma, class_weights=None, neighbours=5, weight=1.0):
         super().__init__(weight)
-        self.centres = np.asarray(centres, np.float32)
-        if self.centres.ndim != 2:
-            refuse("centres", "bin centres of shape (Q, d)", self.centres)
+        self.centres = array("centres", centres, ("Q", "d"), np.float32)
         self.sigma = number("sigma", sigma, 0, open_minimum=True)
         self.neighbours = integer("neighbours", neighbours, 1)
-        ones = np.ones(len(self.centres))
-        self.class_weights = np.asarray(ones if class_weights is None else class_weights, np.float32)
-        if self.class_weights.shape != (len(self.centres),):
-            refuse("class_weights", f"one number for each of the {len(self.centres)} bins", self.class_weights)
+        weights = np.ones(len(self.centres)) if class_weights is None else class_weights
+        self.class_weights = array("class_weights", weights, (len(self.centres),), np.float32)
+        if self.neighbours > len(self.centres):
+            refuse("neighbours", f"at most the number of centres, {len(self.centres)}", neighbours)
 
     def __call__(self, source, target, output, judge=None):
         block = target.shape[1] // output.shape[1]

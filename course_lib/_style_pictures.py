@@ -4,15 +4,17 @@ import numpy as np
 import tensorflow as tf
 
 from course_lib import images
-from course_lib._validate import array, check_shape, images_uint8, integer, refuse
+from course_lib._validate import any_array, array, check_shape, images_uint8, integer, refuse
 
 SMALLEST = 32  # pixels of a longer side: below, the deepest maps have fewer than four positions
 
 
 def checked_picture(argument, value):
     """Return one picture, uint8 (H, W, 3), or refuse it."""
-    picture = np.asarray(value)
+    picture = any_array(argument, value)
     check_shape(argument, picture, ("H", "W", 3))
+    if picture.size == 0:
+        refuse(argument, "at least one pixel", picture)
     return images_uint8(argument, picture[None])[0]
 
 

@@ -6,10 +6,13 @@ over the bins is ``translation.BinCrossEntropy``.
 
 from dataclasses import dataclass
 from functools import cache
+from operator import index
 
 import numpy as np
 
 from course_lib import images as _images
+from course_lib._fading import fade as fade
+from course_lib._fading import random_fade as random_fade
 from course_lib._validate import array, check_shape, images_uint8, integer, number, refuse
 
 AB = 110.0  # units of a and b that count as 1: sRGB's gamut reaches from −107.9 to 98.3
@@ -52,7 +55,7 @@ def posterise(lightness, levels):
     for it to answer can be computed.
     """
     levels = integer("levels", levels, 1)
-    step = np.floor((np.asarray(lightness) + 1) / 2 * levels).clip(0, levels - 1)
+    step = np.floor((array("lightness", lightness, dtype=None) + 1) / 2 * levels).clip(0, levels - 1)
     return ((2 * step + 1) / levels - 1).astype(np.float32)
 
 
@@ -62,14 +65,22 @@ def shared_lightness(palette, levels):
     A list of lists of names, darkest first. Names in one group cannot be told apart from lightness alone: where each
     is as frequent as the others, no method reads more than len(groups)/len(palette) of them.
     """
-    names, colours = list(palette), np.array(list(palette.values()), np.uint8).reshape(-1, 3)
+    if not isinstance(palette, dict) or not palette:
+        refuse("palette", "a dictionary name -> (r, g, b)", palette)
+    names, colours = list(palette), array("palette", list(palette.values()), ("N", 3), np.int64)
+    if colours.min() < 0 or colours.max() > 255:
+        refuse("palette", "colours from 0 to 255", colours)
+    colours = colours.astype(np.uint8)
     steps = posterise(_images.rgb_to_lab(colours)[:, 0] / 50 - 1, levels)
     return [[n for n, s in zip(names, steps, strict=True) if s == step] for step in np.unique(steps)]
 
 
 def mean_chroma(colour):
     """Return the mean over each image of √(a² + b²), (N, h, w, 2) scaled -> (N,) in Lab units: 0 is grey."""
-    return AB * np.linalg.norm(array("colour", colour, ("N", "h", "w", 2)), axis=-1).mean(axis=(1, 2))
+    colour = array("colour", colour, ("N", "h", "w", 2))
+    if 0 in colour.shape[1:3]:
+        refuse("colour", "at least one pixel", colour)
+    return AB * np.linalg.norm(colour, axis=-1).mean(axis=(1, 2))
 
 
 # --- Bins of colour --------------------------------------------------------------------------
@@ -85,6 +96,11 @@ class Bins:
     centres: np.ndarray
     spacing: float
 
+    def __post_init__(self):
+        number("spacing", self.spacing, 0, open_minimum=True)
+        if not len(array("centres", self.centres, ("Q", 2))):
+            refuse("centres", "at least one bin", self.centres)
+
     @property
     def sigma(self):
         """The width of the soft encoding, half the spacing, as the paper's 5 for a spacing of 10, scaled."""
@@ -98,7 +114,8 @@ class Bins:
     def encode(self, colour, neighbours=5):
         """Return the soft encoding (..., Q) of colours (..., 2): Gaussian weights on the nearest bins, summing to 1."""
         squared = self._squared_distances(self._colours(colour))
-        limit = np.partition(squared, min(neighbours, len(self.centres)) - 1, axis=-1)[..., neighbours - 1, None]
+        place = min(integer("neighbours", neighbours, 1), len(self.centres)) - 1
+        limit = np.partition(squared, place, axis=-1)[..., place, None]
         weights = np.where(squared <= limit, np.exp((squared.min(axis=-1, keepdims=True) - squared) / self._twice), 0.0)
         return weights / weights.sum(axis=-1, keepdims=True)
 
@@ -108,7 +125,7 @@ class Bins:
         Temperature 1 is the mean, which is what L2 learns; towards 0 it becomes the mode.
         """
         temperature = number("temperature", temperature, 0, open_minimum=True)
-        logits = np.asarray(logits, np.float32)
+        logits = array("logits", logits, dtype=np.float32)
         if logits.ndim == 0 or logits.shape[-1] != len(self.centres):
             refuse("logits", f"logits of shape (..., {len(self.centres)})", logits)
         sharp = np.exp((logits - logits.max(axis=-1, keepdims=True)) / np.float32(temperature))
@@ -117,6 +134,8 @@ class Bins:
     def frequencies(self, colour):
         """Return the share of each bin (Q,) among colours (..., 2), in batches."""
         flat = self._colours(colour).reshape(-1, 2)
+        if not len(flat):
+            refuse("colour", "at least one colour", flat)
         nearest = [self.nearest(flat[i : i + 4096]) for i in range(0, len(flat), 4096)]
         return np.bincount(np.concatenate(nearest), minlength=len(self.centres)) / len(flat)
 
@@ -141,7 +160,7 @@ class Bins:
         return 2 * self.sigma**2
 
     def _colours(self, colour):
-        x = np.asarray(colour, np.float32)
+        x = array("colour", colour, dtype=np.float32)
         if x.ndim == 0 or x.shape[-1] != 2:
             refuse("colour", "scaled colours of shape (..., 2)", x)
         return x
@@ -150,10 +169,13 @@ class Bins:
         return ((colour[..., None, :] - self.centres) ** 2).sum(axis=-1)
 
 
-@cache
 def gamut_bins(spacing=10):
-    """Return the ``Bins`` whose cell some sRGB colour falls into, on a grid of ``spacing`` Lab units."""
-    spacing = number("spacing", spacing, 1)
+    """Return the ``Bins`` whose cell some sRGB colour falls into, on a grid of ``spacing`` ≥ 1 Lab units."""
+    return _gamut_bins(number("spacing", spacing, 1))
+
+
+@cache
+def _gamut_bins(spacing):
     line = np.linspace(0, 1, 65)
     corners = np.stack(np.meshgrid(line, line, line, indexing="ij"), axis=-1).reshape(-1, 3)
     cells = np.unique(np.rint(_images.rgb_to_lab(corners)[:, 1:] / spacing), axis=0)
@@ -172,7 +194,7 @@ def hint_planes(height, width, hints, size=3):
     """
     planes = np.zeros((integer("height", height, 1), integer("width", width, 1), 3), np.float32)
     reach = integer("size", size, 1) // 2
-    for (row, column), value in hints:
+    for row, column, value in _hints(hints):
         if not (0 <= row < height and 0 <= column < width):
             refuse("hints", f"places inside {height} × {width} pixels", f"({row}, {column})")
         rows, columns = (slice(max(0, place - reach), place + reach + 1) for place in (row, column))
@@ -186,9 +208,11 @@ def random_hints(colour, rng, mean=3.0, size=3):
 
     Their number is geometric with the stated mean, so that some images have none and few have many; places are uniform.
     """
-    check_shape("colour", colour, ("N", "H", "W", 2))
+    colour = array("colour", colour, ("N", "H", "W", 2), np.float32)
+    if 0 in colour.shape[1:3]:
+        refuse("colour", "at least one pixel", colour)
     n, height, width, _ = colour.shape
-    counts = rng.geometric(1 / (1 + number("mean", mean, 0)), size=n) - 1
+    counts = rng.geometric(1 / (1 + number("mean", mean, 0, height * width)), size=n) - 1
     planes = np.zeros((n, height, width, 3), np.float32)
     for k, count in enumerate(counts):
         places = zip(rng.integers(height, size=count), rng.integers(width, size=count), strict=True)
@@ -198,12 +222,23 @@ def random_hints(colour, rng, mean=3.0, size=3):
 
 def hinted_pairs(lightness, colour, mean=3.0, size=3):
     """Return the ``make`` of ``translation.Batches``: lightness with random hints (N, H, W, 4), and the true colour."""
+    lightness = array("lightness", lightness, ("N", "H", "W", 1), None)
+    colour = array("colour", colour, (*lightness.shape[:3], 2), None)
 
     def make(rows, rng):
         true = np.asarray(colour[rows], np.float32)
         return np.concatenate([lightness[rows], random_hints(true, rng, mean, size)], axis=-1), true
 
     return make
+
+
+def _hints(hints):
+    """Yield row, column and colour of each hint, refusing what is none."""
+    try:
+        found = [(index(row), index(column), value) for (row, column), value in hints]
+    except (TypeError, ValueError):
+        refuse("hints", "a list of ((row, column), colour)", hints)
+    yield from found
 
 
 def colorize(network, lightness, hints=None, levels=None, bins=None, temperature=0.38):
@@ -213,46 +248,12 @@ def colorize(network, lightness, hints=None, levels=None, bins=None, temperature
     ``bins`` logits (N, h, w, Q), of which the annealed mean at ``temperature`` is taken. With ``levels`` the network is
     shown posterised lightness; the picture keeps the whole of it.
     """
+    lightness = array("lightness", lightness, ("N", "H", "W", 1), None)
     x = lightness if levels is None else posterise(lightness, levels)
     if hints is not None:
-        x = np.concatenate([x, hints], axis=-1)
+        x = np.concatenate([x, array("hints", hints, (*x.shape[:3], 3), np.float32)], axis=-1)
     made = np.asarray(network(np.asarray(x, np.float32)))
     return join_lab(lightness, made if bins is None else bins.decode(made, temperature))
-
-
-# --- Damage to undo --------------------------------------------------------------------------
-
-
-def fade(images, contrast=0.6, saturation=0.5, cast=(1.06, 1.0, 0.86), veil=0.15):
-    """Return images uint8 (N, H, W, 3) as a faded print: less contrast and colour, a ``cast``, and a bright ``veil``.
-
-    Each value may also hold one entry for each image, (N,) or (N, 3) for the ``cast``, which multiplies R, G and B.
-    In order: distance from the mean grey times ``contrast``, distance from each pixel's own grey times ``saturation``,
-    times ``cast``, then the share ``veil`` of white mixed in.
-    """
-    x = images_uint8("images", images) / 255
-    check_shape("images", x, ("N", "H", "W", 3))
-    contrast, saturation = _for_each("contrast", contrast), _for_each("saturation", saturation)
-    veil = _for_each("veil", veil)
-    grey = x.mean(axis=-1, keepdims=True)
-    level = grey.mean(axis=(1, 2), keepdims=True)
-    x = level + contrast * (grey - level) + saturation * contrast * (x - grey)
-    x = x * np.asarray(cast, np.float64).reshape(-1, 1, 1, 3)
-    return np.rint(255 * ((1 - veil) * x + veil).clip(0, 1)).astype(np.uint8)
-
-
-def random_fade(images, rng):
-    """Return each image faded by amounts of its own: contrast, saturation in 0.4-0.9, cast ±15 %, veil up to 0.25."""
-    n = len(images_uint8("images", images))
-    contrast, saturation = rng.uniform(0.4, 0.9, (2, n))
-    return fade(images, contrast, saturation, rng.uniform(0.85, 1.15, (n, 3)), rng.uniform(0, 0.25, n))
-
-
-def _for_each(name, value):
-    x = array(name, value)
-    if x.ndim > 1 or x.min() < 0:
-        refuse(name, "a number of at least 0, or one for each image", x)
-    return x.reshape(-1, 1, 1, 1)
 
 
 def _bilinear(x, factor):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from course_lib import _faces, data
-from course_lib._validate import array, choice, integer, refuse
+from course_lib._validate import any_array, array, choice, generator, integer, refuse
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,15 @@ class Conditions:
     def __post_init__(self):
         if not isinstance(self.values, dict) or not self.values:
             refuse("values", "a dictionary name -> names of values", self.values)
-        object.__setattr__(self, "values", {name: tuple(values) for name, values in self.values.items()})
+        try:
+            object.__setattr__(self, "values", {name: tuple(values) for name, values in self.values.items()})
+            counts = {name: len(set(values)) for name, values in self.values.items()}
+        except TypeError:
+            refuse("values", "names of values for every attribute", self.values)
+        if not isinstance(self.probabilities, dict):
+            refuse("probabilities", "a dictionary name -> shares", self.probabilities)
         for name, values in self.values.items():
-            if len(set(values)) != len(values) or len(values) < 2:
+            if counts[name] != len(values) or len(values) < 2:
                 refuse(f"values[{name!r}]", "two or more different names", repr(values))
         for name, weights in self.probabilities.items():
             count = len(self.values[choice("probabilities", name, self.names)])
@@ -73,7 +79,7 @@ class Conditions:
 
     def draw(self, n, seed=0):
         """Return random labels for ``n`` pictures, each attribute drawn independently, as often as in the data."""
-        rng, n = np.random.default_rng(seed), integer("n", n, 1)
+        rng, n = generator("seed", seed), integer("n", n, 1)
         return {
             name: rng.choice(len(values), n, p=self.probabilities.get(name)) for name, values in self.values.items()
         }
@@ -98,7 +104,7 @@ class Conditions:
         if not isinstance(labels, dict) or not set(self.values) <= set(labels):
             received = f"{sorted(map(str, labels))}" if isinstance(labels, dict) else labels
             refuse("labels", f"a dictionary with the keys {sorted(self.values)}", received)
-        codes = {name: np.atleast_1d(np.asarray(labels[name])) for name in self.values}
+        codes = {name: np.atleast_1d(any_array(f"labels[{name!r}]", labels[name])) for name in self.values}
         for name, x in codes.items():
             last = len(self.values[name]) - 1
             if x.ndim != 1 or not np.issubdtype(x.dtype, np.integer) or x.size and (x.min() < 0 or x.max() > last):
@@ -125,10 +131,13 @@ def agreement(asked, read):
 
     Raises ``ValueError`` for attributes that ``read`` lacks and for different lengths.
     """
+    for argument, labels in (("asked", asked), ("read", read)):
+        if not isinstance(labels, dict):
+            refuse(argument, "a dictionary name -> codes", labels)
     shares = {}
     for name, codes in asked.items():
-        a = np.atleast_1d(np.asarray(codes))
-        b = np.atleast_1d(np.asarray(read[choice("asked", name, read)]))
+        a = np.atleast_1d(any_array(f"asked[{name!r}]", codes))
+        b = np.atleast_1d(any_array(f"read[{name!r}]", read[choice("asked", name, read)]))
         if a.shape != b.shape or not a.size:
             refuse(f"read[{name!r}]", f"codes of shape {a.shape}, at least one", b)
         shares[name] = float(np.mean(a == b))

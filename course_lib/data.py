@@ -5,7 +5,6 @@ Nothing here touches the network except ``load_keras``. Sources and licences: DA
 
 import hashlib
 import os
-import tempfile
 import warnings
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from PIL import Image, ImageOps
 
 from course_lib import _assets, _faces
 from course_lib import images as _images
+from course_lib._files import write_whole
 from course_lib._photos import HELD_OUT_PHOTOS as HELD_OUT_PHOTOS
 from course_lib._photos import Patches as Patches
 from course_lib._photos import Work as Work
@@ -99,20 +99,29 @@ def _draw_attributes(n, seed):
 
 def _cached_faces(split, attributes, size):
     """Return the composed faces, from the user's cache folder if an earlier call has stored them there."""
-    folder = Path(os.environ.get("COURSE_CACHE") or Path.home() / ".cache" / "neural-image-generation-course")
+    try:
+        folder = Path(os.environ.get("COURSE_CACHE") or Path.home() / ".cache" / "neural-image-generation-course")
+    except RuntimeError:  # a user without a home
+        return _faces.compose(attributes, size)
     path = folder / f"faces_{split}_{size}_{_fingerprint(attributes, size)}.npy"
     try:
-        return np.load(path, allow_pickle=False)
+        return _stored_faces(path, (FACES[split], size, size, 3))
     except (OSError, ValueError, EOFError):  # not there, or damaged: compose and try to store it again
         array = _faces.compose(attributes, size)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-            np.save(file, array)
-        os.replace(file.name, path)  # a reader sees a whole file or none
+        write_whole(path, lambda file: np.save(file, array))
     except OSError:
         pass  # a read-only or full home: composing again costs some seconds
     return array
+
+
+def _stored_faces(path, shape):
+    """Return the array of a file, whose header is believed only as far as the file is long (``ValueError``)."""
+    mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    if mapped.shape != shape or mapped.dtype != np.uint8:
+        raise ValueError(path)
+    return np.array(mapped)
 
 
 def _fingerprint(attributes, size):
@@ -210,6 +219,8 @@ def load_folder(path, size):
     Files that cannot be read, or whose stated size is a decompression bomb, are skipped with one warning that names
     them. Raises ``ValueError`` if ``path`` is no folder or holds no readable picture.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        refuse("path", "a folder of pictures", path)
     folder = Path(path)
     if not folder.is_dir():
         refuse("path", "a folder of pictures", f"{str(path)!r}, which is not a folder")

@@ -26,7 +26,7 @@ from course_lib._noising import (
     linear_betas,
 )
 from course_lib._training import ReplicaSeeds, follow_average, guarded_fit, per_replica
-from course_lib._validate import check_shape, choice, integer, number, refuse
+from course_lib._validate import check_shape, choice, integer, number, numbers, refuse
 
 __all__ = [
     "METHODS",
@@ -62,11 +62,13 @@ TIMES = {
 
 def euler_step(velocity, x, t, s):
     """Return x at time ``s`` from x at time ``t`` by one evaluation of ``velocity(x, t)``; error O((s − t)²)."""
+    x, t, s = numbers("x", x), numbers("t", t), numbers("s", s)
     return x + (s - t) * velocity(x, t)
 
 
 def heun_step(velocity, x, t, s):
     """Return x at time ``s`` from x at time ``t`` by two evaluations, the mean of both ends; error O((s − t)³)."""
+    x, t, s = numbers("x", x), numbers("t", t), numbers("s", s)
     first = velocity(x, t)
     second = velocity(x + (s - t) * first, s)
     return x + (s - t) * (first + second) / 2
@@ -85,7 +87,7 @@ def integrate(velocity, x, steps, method="heun", start=0.0, end=1.0, keep=False)
     step = METHODS[choice("method", method, METHODS)]
     ends = [number(name, t, 0, 1) for name, t in (("start", start), ("end", end))]
     times = np.linspace(*ends, integer("steps", steps, 1) + 1).tolist()
-    path = [x]
+    path = [numbers("x", x)]
     for t, s in zip(times[:-1], times[1:], strict=True):
         path = [*(path if keep else []), step(velocity, path[-1], t, s)]
     return path if keep else path[-1]
@@ -93,7 +95,8 @@ def integrate(velocity, x, steps, method="heun", start=0.0, end=1.0, keep=False)
 
 def predicted_image(x_t, velocity, t):
     """Return x_t + (1 − t) · velocity: the image that a step straight to t = 1 would reach, E[x_1 | x_t] if exact."""
-    return x_t + (1 - t) * velocity
+    x_t, t = numbers("x_t", x_t), numbers("t", t)
+    return x_t + (1 - t) * numbers("velocity", velocity, x_t)
 
 
 # --- The model ---------------------------------------------------------------------------------

@@ -42,7 +42,8 @@ def kl_to_standard_normal(mean, logvar):
         mean, logvar = _validate.array("mean", mean), _validate.array("logvar", logvar)
     _validate.check_shape("mean", mean, ("N", "d"))
     # A length that is known only when the graph runs (None) fits any other.
-    _validate.check_shape("logvar", logvar, (mean.shape[0] or "N", mean.shape[1] or "d"))
+    n, d = ("N" if mean.shape[0] is None else mean.shape[0]), ("d" if mean.shape[1] is None else mean.shape[1])
+    _validate.check_shape("logvar", logvar, (n, d))
     # expm1(logvar) is e^logvar − 1 without the cancellation near logvar = 0.
     return 0.5 * backend.sum(mean**2 + backend.expm1(logvar) - logvar, axis=-1)
 

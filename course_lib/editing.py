@@ -3,7 +3,7 @@
 import numpy as np
 
 from course_lib import images as _images
-from course_lib._validate import array, check_shape, images_uint8, refuse
+from course_lib._validate import any_array, array, check_shape, images_uint8, refuse
 
 _ROWS = 500  # training pictures compared at a time
 
@@ -27,10 +27,8 @@ def nearest(pictures, training, mask=None):
 
     Both are uint8, (N, H, W, C) and (M, H, W, C). ``mask``: booleans (H, W) or (N, H, W), True where known.
     """
-    pictures, training = images_uint8("pictures", pictures), images_uint8("training", training)
+    pictures, training = _some("pictures", pictures), _some("training", training)
     check_shape("training", training, ("M", *pictures.shape[1:]))
-    if not len(training):
-        refuse("training", "at least one picture", training)
     known = np.repeat(_mask(mask, pictures)[..., None], pictures.shape[-1], axis=-1).reshape(len(pictures), -1)
     known = known.astype(np.float32)
     x = _flat(pictures) * known
@@ -46,7 +44,8 @@ def baselines(pictures, training, mask=None):
 
     "mean" is the mean training picture, for all the same; "nearest" the training picture nearest on the known pixels.
     """
-    mean = np.round(images_uint8("training", training).mean(axis=0)).astype(np.uint8)
+    training = _some("training", training)
+    mean = np.round(training.mean(axis=0)).astype(np.uint8)
     found = training[nearest(pictures, training, mask)]
     return {"mean": np.repeat(mean[None], len(pictures), axis=0), "nearest": found}
 
@@ -79,11 +78,14 @@ def score_edits(edited, originals, truths):
     the truth differs from the original, the region that had to change; "outside": the mean absolute change of all other
     pixels, in levels of 255, which should be 0. Raises ``ValueError`` for an edit that changes nothing in truth.
     """
-    region = np.any(images_uint8("truths", truths) != images_uint8("originals", originals), axis=-1)
+    truths, originals = images_uint8("truths", truths), images_uint8("originals", originals)
+    check_shape("originals", originals, truths.shape)
+    region = np.any(truths != originals, axis=-1)
     if not region.any(axis=(1, 2)).all():
         refuse("truths", "pictures that differ from their originals", "a picture equal to its original")
-    check_shape("edited", images_uint8("edited", edited), np.shape(truths))
-    moved = np.abs(np.asarray(edited, np.float64) - originals).mean(axis=-1)
+    edited = images_uint8("edited", edited)
+    check_shape("edited", edited, truths.shape)
+    moved = np.abs(edited.astype(np.float64) - originals).mean(axis=-1)
     outside = ~region
     return {
         "psnr": float(region_psnr(edited, truths).mean()),
@@ -100,13 +102,14 @@ def score_attributes(read, before, asked):
     were to stay and are read as they were; "kept_of_each": name -> that share, for each attribute that had to stay in
     some picture. Raises ``ValueError`` where nothing was asked to change, or labels do not fit.
     """
-    names = list(asked)
-    stacks = []
-    for argument, labels in (("read", read), ("before", before), ("asked", asked)):
+    stacks, names = [], list(asked) if isinstance(asked, dict) else []
+    for argument, labels in (("asked", asked), ("read", read), ("before", before)):
+        if not isinstance(labels, dict) or not labels:
+            refuse(argument, "a dictionary name -> codes", labels)
         if not set(names) <= set(labels):
             refuse(argument, f"labels of {names}", f"{sorted(labels)}")
         stacks.append(array(argument, [labels[name] for name in names], (len(names), "N"), np.int64))
-    seen, old, new = stacks
+    new, seen, old = stacks
     if not old.shape == new.shape == seen.shape:
         refuse("read", f"labels of {new.shape[1]} pictures", f"{seen.shape[1]}, and {old.shape[1]} before")
     change = old != new
@@ -118,10 +121,17 @@ def score_attributes(read, before, asked):
     return {"obeyed": float(right[change].mean()), "kept": kept, "kept_of_each": each}
 
 
+def _some(argument, pictures):
+    pictures = images_uint8(argument, pictures)
+    if pictures.size == 0:
+        refuse(argument, "at least one picture", pictures)
+    return pictures
+
+
 def _mask(mask, pictures, argument="mask", empty=False):
     """Return booleans (N, H, W), all True for None, or refuse other kinds and, unless ``empty``, one without True."""
     n, *sides = pictures.shape[:3]
-    mask = np.ones(sides, bool) if mask is None else np.asarray(mask)
+    mask = np.ones(sides, bool) if mask is None else any_array(argument, mask)
     if mask.dtype != bool or mask.shape not in (tuple(sides), (n, *sides)):
         refuse(argument, f"booleans of shape {tuple(sides)} or {(n, *sides)}", mask)
     mask = np.broadcast_to(mask, (n, *sides))

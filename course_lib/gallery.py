@@ -1,20 +1,20 @@
 """A learner's own gallery: works chosen, titled and kept in a folder, and exported as PNG, GIF and one HTML page.
 
 Nothing here overwrites a file that it did not write itself: exports get the next free name. The list of works is
-``gallery.json`` in the folder, so that a gallery outlives the kernel.
+``gallery.json`` in the folder, so that a gallery outlives the kernel, and two kernels may add to it at the same time.
 """
 
+import copy
 import itertools
 import json
-import os
 import re
 import unicodedata
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from course_lib import latent, provenance
+from course_lib._files import one_at_a_time, write_first, write_whole
 from course_lib._gallery_page import page
 from course_lib._validate import array, images_uint8, integer, refuse
 
@@ -36,7 +36,8 @@ class Gallery:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.artist, self.key = artist, key
-        self.works = _stored(self.folder / STATE)
+        self.works = _stored(self.folder / STATE) or []
+        self._known = _by_file(self.works)
 
     def __len__(self):
         return len(self.works)
@@ -62,7 +63,7 @@ class Gallery:
         path = write_new(self.folder, title, "png", provenance.png_bytes(pixels, record))
         self.works.append({"title": title, "alt": alt, "file": path.name, "facts": record, "z": vector})
         self._keep()
-        return len(self.works) - 1
+        return next(k for k, work in enumerate(self.works) if work["file"] == path.name)
 
     def rename(self, index, title):
         """Give the work at ``index`` another title; its file keeps its name."""
@@ -86,9 +87,8 @@ class Gallery:
         """Return the work's picture as it was added, uint8 (H, W, 1 or 3)."""
         path = self.folder / self[index]["file"]
         try:
-            with Image.open(path) as file:
-                pixels = np.asarray(file)
-        except OSError as error:
+            pixels = provenance.pixels_of(path)
+        except provenance.DAMAGED as error:
             refuse("index", f"a work whose file {path.name} can be read", f"{error}", "Remove the work, or restore it.")
         return pixels[..., None] if pixels.ndim == 2 else pixels
 
@@ -153,18 +153,20 @@ class Gallery:
         return index
 
     def _keep(self):
-        """Write the state to a new file that then takes the old one's place, so that a kill leaves one of the two."""
-        unfinished = self.folder / f"{STATE}.part"
-        unfinished.write_text(json.dumps({"version": 1, "works": self.works}, indent=1, ensure_ascii=False), "utf-8")
-        os.replace(unfinished, self.folder / STATE)
+        """Write the state, with what another kernel has added, changed or removed since it was last read."""
+        path = self.folder / STATE
+        with one_at_a_time(path.with_suffix(".lock")):
+            self.works = _merged(self.works, self._known, _stored(path))
+            text = json.dumps({"version": 1, "works": self.works}, indent=1, ensure_ascii=False)
+            write_whole(path, text.encode())
+        self._known = _by_file(self.works)
 
     def _written(self, path, title, suffix, data):
         if path is None:
             return write_new(self.folder, title, suffix, data)
         path = Path(path)
         try:
-            with open(path, "xb") as file:
-                file.write(data)
+            write_first(path, data)
         except FileExistsError:
             refuse("path", "a new file", f"{path.name}, which exists", "Give another name, or none.")
         return path
@@ -189,11 +191,27 @@ def write_new(folder, title, suffix, data):
     for n in itertools.count(1):
         path = Path(folder) / f"{safe_name(title)}-{n:03}.{suffix}"
         try:
-            with open(path, "xb") as file:  # fails where the file exists, also if it appeared a moment ago
-                file.write(data)
-            return path
+            return write_first(path, data)
         except FileExistsError:
             continue
+
+
+def _by_file(works):
+    return {work["file"]: copy.deepcopy(work) for work in works}
+
+
+def _merged(mine, known, stored):
+    """Return this kernel's works with what another has done to the stored ones since they were ``known``.
+
+    Whoever changed a work has it their way (this kernel, if both did); works the other removed go, new ones come last.
+    """
+    if stored is None:
+        return mine
+    theirs = {work["file"]: work for work in stored}
+    kept = [work for work in mine if work["file"] in theirs or work["file"] not in known]
+    kept = [theirs.get(work["file"], work) if work == known.get(work["file"]) else work for work in kept]
+    ours = {work["file"] for work in mine}
+    return kept + [work for name, work in theirs.items() if name not in known and name not in ours]
 
 
 def _scale(pixels):
@@ -201,9 +219,9 @@ def _scale(pixels):
 
 
 def _stored(path):
-    """Return the works of a state file, or none where there is no file."""
+    """Return the works of a state file, or None where there is no file."""
     if not path.exists():
-        return []
+        return None
     try:
         works = json.loads(path.read_text("utf-8"))["works"]
         for work in works:

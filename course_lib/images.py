@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from course_lib._validate import array, check_shape, choice, images_uint8, integer, number, refuse
+from course_lib._validate import any_array, array, check_shape, choice, images_uint8, integer, number, refuse
 
 # sRGB primaries and white point D65 (IEC 61966-2-1), linear RGB -> XYZ.
 _RGB_TO_XYZ = np.array(
@@ -32,7 +32,7 @@ def to_uint8(x):
     A linear decoder may leave [-1, 1] a little, hence the clipping. Raises ``ValueError`` for
     integers, NaN or infinite values, and for values beyond ±10, which come from another range.
     """
-    x = np.asarray(x)
+    x = any_array("x", x)
     if not np.issubdtype(x.dtype, np.floating):
         refuse("x", "float images in [-1, 1]", x)
     if not np.isfinite(x).all():
@@ -47,7 +47,7 @@ def to_float(x):
 
     Raises ``ValueError`` for any other dtype.
     """
-    x = np.asarray(x)
+    x = any_array("x", x)
     if x.dtype != np.uint8:
         refuse("x", "uint8 images in [0, 255]", x)
     return x / np.float32(127.5) - 1
@@ -85,7 +85,7 @@ def gif_bytes(frames, fps=10, scale=1):
     """Return frames uint8 ``(T, H, W, 1 or 3)`` as the bytes of an endless GIF of at most 50 frames a second."""
     if not isinstance(frames, np.ndarray | Sequence) or len(frames) == 0:
         refuse("frames", "at least one frame", frames)
-    fps = number("fps", fps, 0, 50, open_minimum=True)
+    fps = number("fps", fps, 0.02, 50)  # the format has two bytes for the hundredths of a second of a frame
     pictures = [_enlarged("frames", frame, scale) for frame in frames]
     if len({picture.size for picture in pictures}) > 1:
         refuse("frames", "frames of one size", f"sizes {sorted({picture.size for picture in pictures})}")
@@ -122,7 +122,7 @@ def downscale(images, factor, antialias=True):
     """
     images, factor = images_uint8("images", images), integer("factor", factor, 1)
     height, width = images.shape[1:3]
-    if height % factor or width % factor:
+    if not height or not width or height % factor or width % factor:
         refuse("images", f"height and width divisible by {factor}", images, "Use images.crop_to_multiple.")
     if not antialias:
         return images[:, factor // 2 :: factor, factor // 2 :: factor]
@@ -147,6 +147,7 @@ def enlarge(images, factor, method="bicubic"):
 
 def crop_to_multiple(images, factor):
     """Return images ``(N, H, W, C)`` without the last rows and columns that ``factor`` does not divide."""
+    images = any_array("images", images)
     check_shape("images", images, ("N", "H", "W", "C"))
     factor = integer("factor", factor, 1)
     height, width = (side - side % factor for side in images.shape[1:3])
@@ -160,7 +161,7 @@ def luma(images):
 
     Published PSNR of super-resolution is measured on it, not rounded. Raises ``ValueError`` for another type or shape.
     """
-    images = np.asarray(images)
+    images = any_array("images", images)
     if images.dtype != np.uint8 or images.ndim == 0 or images.shape[-1] != 3:
         refuse("images", "uint8 images of shape (..., 3)", images)
     return 16 + (images / 255 @ _LUMA)[..., None]
@@ -171,7 +172,7 @@ def rgb_to_lab(rgb):
 
     L is in [0, 100]; a and b are within about ±110. Source: CIE 15, IEC 61966-2-1.
     """
-    scale = 255 if np.asarray(rgb).dtype == np.uint8 else 1
+    scale = 255 if any_array("rgb", rgb).dtype == np.uint8 else 1
     rgb = _colours("rgb", rgb) / scale
     if rgb.size and (rgb.min() < 0 or rgb.max() > 1):
         refuse("rgb", "uint8, or floats in [0, 1]", rgb)
@@ -200,8 +201,10 @@ def _colours(argument, value):
 
 
 def _enlarged(argument, image, scale):
-    image = np.asarray(image)
+    image = any_array(argument, image)
     check_shape(argument, image, ("H", "W", "C"))
+    if image.size == 0:
+        refuse(argument, "at least one pixel", image)
     picture = _pillow(images_uint8(argument, image[None])[0])
     scale = integer("scale", scale, 1)
     return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)

@@ -58,7 +58,7 @@ def unit_effects(model, layer, z, score=None, to="zero", units=None):
     """
     head, tail = split(model, layer)
     _validate.choice("to", to, ("zero", "mean"))
-    activations = _in_batches(head, np.asarray(z, np.float32))
+    activations = _in_batches(head, _latents(model, z))
     count = activations.shape[-1]
     units = np.arange(count) if units is None else _validate.array("units", units, ("u",), dtype=np.int64)
     if not len(units) or units.min() < 0 or units.max() >= count:
@@ -87,7 +87,7 @@ def gradient(score, x):
     (Simonyan et al. 2013, https://arxiv.org/abs/1312.6034), or of z through a generator.
     Raises ``ValueError`` for another shape and for a score that does not depend on x.
     """
-    x = tf.convert_to_tensor(x, tf.float32)
+    x = tf.constant(_validate.array("x", x, dtype=np.float32))
     with tf.GradientTape() as tape:
         tape.watch(x)
         value = score(x)
@@ -105,7 +105,9 @@ def smooth_gradient(score, x, noise=0.15, samples=25, seed=0):
 
     ``noise`` is its standard deviation as a share of the range of each row of x (Smilkov et al. 2017, https://arxiv.org/abs/1706.03825).
     """
-    x, rng = np.asarray(x, np.float32), np.random.default_rng(seed)
+    x, rng = _validate.array("x", x, dtype=np.float32), _validate.generator("seed", seed)
+    if x.ndim < 2 or not x.size:
+        _validate.refuse("x", "rows of at least one number", x)
     std = _validate.number("noise", noise, 0) * np.ptp(x, axis=tuple(range(1, x.ndim)), keepdims=True)
     count = _validate.integer("samples", samples, 1)
     draws = (x + std * rng.standard_normal(x.shape, dtype=np.float32) for _ in range(count))
@@ -118,6 +120,8 @@ def saliency_map(slope):
     The brightest 1 % of pixels are all 1, so that single pixels do not darken the rest; without any gradient all is 0.
     """
     slope = _validate.array("slope", slope, ("N", "H", "W", "C"))
+    if not slope.size:
+        _validate.refuse("slope", "at least one pixel", slope)
     size = np.abs(slope).max(axis=-1)
     top = np.quantile(size, 0.99, axis=(1, 2), keepdims=True)
     top = np.where(top > 0, top, size.max(axis=(1, 2), keepdims=True))
@@ -134,7 +138,7 @@ def activation_directions(model, layer, z, k):
     activations of ``z`` (N, d), carried back to z by least squares. Unit vectors, the largest variance first.
     Raises ``ValueError`` for more directions than min(N − 1, d).
     """
-    z = _validate.array("z", z, ("N", "d"))
+    z = _latents(model, z).astype(np.float64)
     limit = min(len(z) - 1, z.shape[1])
     if _validate.integer("k", k, 1) > limit:
         _validate.refuse("k", f"at most min(N - 1, d) = {limit}", k)
@@ -145,6 +149,15 @@ def activation_directions(model, layer, z, k):
     back = np.linalg.lstsq(scores, z - z.mean(axis=0), rcond=None)[0]
     total = activations.var(axis=0, ddof=1).sum()
     return back / np.linalg.norm(back, axis=1, keepdims=True), variances / total
+
+
+def _latents(model, z):
+    """Return latent vectors as float32 (N, d) of the model's d, or refuse them."""
+    shape = model.input_shape
+    z = _validate.array("z", z, ("N", shape[-1] if isinstance(shape, tuple) and len(shape) == 2 else "d"), np.float32)
+    if not len(z):
+        _validate.refuse("z", "at least one latent vector", z)
+    return z
 
 
 def _in_batches(model, x):

@@ -52,8 +52,9 @@ def grid(n, latent_dim=2, axes=(0, 1)):
     ``ValueError`` unless ``axes`` are two different coordinates.
     """
     n, latent_dim = _validate.integer("n", n, 1), _validate.integer("latent_dim", latent_dim, 2)
-    if len(axes) != 2 or len({*axes} & {*range(latent_dim)}) != 2:
-        _validate.refuse("axes", f"two different coordinates below {latent_dim}", repr(axes))
+    axes = _validate.array("axes", axes, dtype=np.int64)
+    if axes.shape != (2,) or len({*axes.tolist()} & {*range(latent_dim)}) != 2:
+        _validate.refuse("axes", f"two different coordinates below {latent_dim}", repr(axes.tolist()))
     right, up = axes
     quantiles = ndtri((np.arange(n) + 0.5) / n)
     z = np.zeros((n * n, latent_dim))
@@ -145,7 +146,7 @@ def truncated_normal(n, latent_dim, threshold, seed=0):
     """
     shape = _validate.integer("n", n, 1), _validate.integer("latent_dim", latent_dim, 1)
     lowest = ndtr(-_validate.number("threshold", threshold, 0, open_minimum=True))
-    return ndtri(np.random.default_rng(seed).uniform(lowest, 1 - lowest, shape))
+    return ndtri(_validate.generator("seed", seed).uniform(lowest, 1 - lowest, shape))
 
 
 def invert(decoder, images, steps=200, restarts=4, seed=0, learning_rate=0.1, latent_dim=None, callback=None, **more):

@@ -12,7 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from course_lib._validate import check_shape, refuse
+from course_lib._tensors import of_logits, require_unit_interval, spread, tensor, tensor_pair
+from course_lib._validate import check_shape, integer, refuse
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -27,8 +28,8 @@ def bernoulli_nll(x, logits):
     this is a cross-entropy, not a normalised likelihood: see ``continuous_bernoulli_nll``.
     Raises ``ValueError`` for different shapes or ``x`` outside [0, 1].
     """
-    x, logits = _float_pair("x", x, "logits", logits)
-    _require_unit_interval("x", x)
+    x, logits = tensor_pair("x", x, "logits", logits)
+    require_unit_interval("x", x)
     return _sum_pixels(tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits))
 
 
@@ -40,13 +41,13 @@ def continuous_bernoulli_nll(x, logits):
     2019, https://arxiv.org/abs/1907.06845, eq. 5).
     Raises ``ValueError`` for different shapes or ``x`` outside [0, 1].
     """
-    cross_entropy = bernoulli_nll(x, logits)
-    return cross_entropy - _sum_pixels(_log_continuous_bernoulli_constant(tf.convert_to_tensor(logits)))
+    x, logits = tensor_pair("x", x, "logits", logits)
+    return bernoulli_nll(x, logits) - _sum_pixels(_log_continuous_bernoulli_constant(logits))
 
 
 def continuous_bernoulli_mean(logits):
     """Return the mean of the continuous Bernoulli, which is not the sigmoid of its logit a but 1/(1−e^(−a)) − 1/a."""
-    logits = tf.convert_to_tensor(logits)
+    logits = tensor("logits", logits)
     small = tf.abs(logits) < 1e-1
     safe = tf.where(small, tf.ones_like(logits), logits)
     # expm1 keeps the digits that 1 − exp loses; the series covers the cancellation of the two terms near 0.
@@ -61,8 +62,8 @@ def gaussian_nll(x, mean, logvar):
     scalar is one learned noise level) -> (N,) nats, summed over pixels.
     Raises ``ValueError`` for different shapes.
     """
-    x, mean = _float_pair("x", x, "mean", mean)
-    logvar = tf.cast(logvar, x.dtype)
+    x, mean = tensor_pair("x", x, "mean", mean)
+    logvar = spread("logvar", logvar, x)
     return 0.5 * _sum_pixels(LOG_2PI + logvar + tf.square(x - mean) * tf.exp(-logvar))
 
 
@@ -73,7 +74,7 @@ def elbo(log_px_given_z, kl):
     https://arxiv.org/abs/1312.6114, eq. 3).
     Raises ``ValueError`` for different shapes.
     """
-    log_px_given_z, kl = _float_pair("log_px_given_z", log_px_given_z, "kl", kl)
+    log_px_given_z, kl = tensor_pair("log_px_given_z", log_px_given_z, "kl", kl)
     return log_px_given_z - kl
 
 
@@ -83,7 +84,10 @@ def iwae_bound(log_weights, axis=0):
     ``log_weights`` holds log p(x, z) − log q(z|x) for k samples z along ``axis``; computed without
     overflow (Burda et al. 2015, https://arxiv.org/abs/1509.00519, eq. 8).
     """
-    log_weights = tf.convert_to_tensor(log_weights)
+    log_weights = tensor("log_weights", log_weights, some=True)
+    rank = len(log_weights.shape)
+    if integer("axis", axis, -rank) >= rank:
+        refuse("axis", f"an axis of {rank}", axis)
     k = tf.cast(tf.shape(log_weights)[axis], log_weights.dtype)
     return tf.reduce_logsumexp(log_weights, axis=axis) - tf.math.log(k)
 
@@ -102,10 +106,12 @@ class Minimax:
     https://arxiv.org/abs/1406.2661
     """
 
+    @of_logits
     def discriminator(self, real_logits, fake_logits):
         """Return −E[log D(x)] − E[log(1 − D(G(z)))]: 2 ln 2 when D cannot tell."""
         return _softplus_mean(-real_logits) + _softplus_mean(fake_logits)
 
+    @of_logits
     def generator(self, real_logits, fake_logits):
         """Return E[log(1 − D(G(z)))], whose gradient vanishes where D is sure of a fake."""
         return -_softplus_mean(fake_logits)
@@ -115,6 +121,7 @@ class Minimax:
 class NonSaturating(Minimax):
     """The same discriminator with the generator loss used in practice (Goodfellow et al. 2014, section 3)."""
 
+    @of_logits
     def generator(self, real_logits, fake_logits):
         """Return −E[log D(G(z))]."""
         return _softplus_mean(-fake_logits)
@@ -124,10 +131,12 @@ class NonSaturating(Minimax):
 class LeastSquares:
     """Least-squares GAN with targets 1 and 0 (Mao et al. 2016, https://arxiv.org/abs/1611.04076, eq. 9)."""
 
+    @of_logits
     def discriminator(self, real_logits, fake_logits):
         """Return ½E[(D(x) − 1)²] + ½E[D(G(z))²]."""
         return 0.5 * (tf.reduce_mean(tf.square(real_logits - 1)) + tf.reduce_mean(tf.square(fake_logits)))
 
+    @of_logits
     def generator(self, real_logits, fake_logits):
         """Return ½E[(D(G(z)) − 1)²]."""
         return 0.5 * tf.reduce_mean(tf.square(fake_logits - 1))
@@ -137,10 +146,12 @@ class LeastSquares:
 class Hinge:
     """Hinge loss (Lim & Ye 2017, https://arxiv.org/abs/1705.02894; Miyato et al. 2018)."""
 
+    @of_logits
     def discriminator(self, real_logits, fake_logits):
         """Return E[max(0, 1 − D(x))] + E[max(0, 1 + D(G(z)))]."""
         return tf.reduce_mean(tf.nn.relu(1 - real_logits)) + tf.reduce_mean(tf.nn.relu(1 + fake_logits))
 
+    @of_logits
     def generator(self, real_logits, fake_logits):
         """Return −E[D(G(z))]."""
         return -tf.reduce_mean(fake_logits)
@@ -153,10 +164,12 @@ class Wasserstein:
     https://arxiv.org/abs/1701.07875
     """
 
+    @of_logits
     def discriminator(self, real_logits, fake_logits):
         """Return E[D(G(z))] − E[D(x)], minus the estimate of W1."""
         return tf.reduce_mean(fake_logits) - tf.reduce_mean(real_logits)
 
+    @of_logits
     def generator(self, real_logits, fake_logits):
         """Return −E[D(G(z))]."""
         return -tf.reduce_mean(fake_logits)
@@ -169,12 +182,16 @@ class Relativistic:
     https://arxiv.org/abs/1807.00734. Real and fake logits must have the same shape.
     """
 
+    @of_logits
     def discriminator(self, real_logits, fake_logits):
         """Return −E[log σ(D(x) − D(G(z)))]: ln 2 when D cannot tell."""
+        real_logits, fake_logits = tensor_pair("real_logits", real_logits, "fake_logits", fake_logits)
         return _softplus_mean(fake_logits - real_logits)
 
+    @of_logits
     def generator(self, real_logits, fake_logits):
         """Return −E[log σ(D(G(z)) − D(x))]."""
+        real_logits, fake_logits = tensor_pair("real_logits", real_logits, "fake_logits", fake_logits)
         return _softplus_mean(real_logits - fake_logits)
 
 
@@ -199,7 +216,7 @@ def gradient_penalty(critic, real, fake, seed=None):
     the caller's (Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028, eq. 3).
     Raises ``ValueError`` for different shapes.
     """
-    real, fake = _float_pair("real", real, "fake", fake)
+    real, fake = tensor_pair("real", real, "fake", fake, some=True)
     alpha_shape = tf.concat([tf.shape(real)[:1], tf.ones(len(real.shape) - 1, tf.int32)], axis=0)
     alpha = keras.random.uniform(alpha_shape, dtype=real.dtype, seed=seed)
     squared_norm = _squared_input_gradient(critic, real + alpha * (fake - real))
@@ -213,7 +230,7 @@ def r1_penalty(critic, real):
 
     ``real`` (N, ...) -> scalar; the weight γ/2 is the caller's. https://arxiv.org/abs/1801.04406
     """
-    return tf.reduce_mean(_squared_input_gradient(critic, tf.convert_to_tensor(real)))
+    return tf.reduce_mean(_squared_input_gradient(critic, tensor("real", real, some=True)))
 
 
 def _squared_input_gradient(critic, x):
@@ -237,10 +254,8 @@ def gram(features):
     Gatys et al. 2015, https://arxiv.org/abs/1508.06576, eq. 3, made independent of the image's size.
     Raises ``ValueError`` unless ``features`` is floating-point with four axes.
     """
-    features = tf.convert_to_tensor(features)
+    features = tensor("features", features, some=True)
     check_shape("features", features, ("N", "H", "W", "C"))
-    if not features.dtype.is_floating:
-        refuse("features", "floating-point values", features.dtype.name)
     if features.dtype.size < 4:  # a sum over all positions overflows float16
         features = tf.cast(features, tf.float32)
     positions = tf.cast(tf.shape(features)[1] * tf.shape(features)[2], features.dtype)
@@ -254,34 +269,20 @@ def style_loss(features, style_features):
     https://arxiv.org/abs/1701.01036); for equal sizes 4 times the layer loss 1/(4 C² (HW)²) Σ of Gatys et al., eq. 4.
     Raises ``ValueError`` for different numbers of channels.
     """
+    features, style_features = tensor("features", features), tensor("style_features", style_features, some=True)
+    check_shape("features", features, ("N", "H", "W", "C"))
     check_shape("style_features", style_features, ("N", "H", "W", features.shape[-1]))
-    return tf.reduce_mean(tf.square(gram(features) - gram(style_features)))
+    ours = gram(features)
+    return tf.reduce_mean(tf.square(ours - spread("style_features", gram(style_features), ours)))
 
 
 def content_loss(features, content_features):
     """Return the mean squared difference of two feature maps of one shape -> scalar."""
-    features, content_features = _float_pair("features", features, "content_features", content_features)
+    features, content_features = tensor_pair("features", features, "content_features", content_features, some=True)
     return tf.reduce_mean(tf.square(features - content_features))
 
 
 # --- Helpers ---------------------------------------------------------------------------------
-
-
-def _float_pair(name_a, a, name_b, b):
-    a, b = tf.convert_to_tensor(a), tf.convert_to_tensor(b)
-    if not a.dtype.is_floating:
-        refuse(name_a, "floating-point values", str(a.dtype.name))
-    if not a.shape.is_compatible_with(b.shape):
-        refuse(name_b, f"the shape of {name_a}, {tuple(a.shape)}", f"shape {tuple(b.shape)}")
-    return a, tf.cast(b, a.dtype)
-
-
-def _require_unit_interval(name, x):
-    """Refuse values outside [0, 1] where they can be seen: eagerly. A graph has no values yet."""
-    if tf.executing_eagerly() and x.shape.num_elements():
-        low, high = float(tf.reduce_min(x)), float(tf.reduce_max(x))
-        if not (low >= -1e-4 and high <= 1 + 1e-4):
-            refuse(name, "values in [0, 1]", f"values in [{low:.4g}, {high:.4g}]", "Map [-1, 1] images by (x + 1) / 2.")
 
 
 def _sum_pixels(x):

@@ -18,6 +18,8 @@ from course_lib._layers import DepthToSpace, SpectralNorm
 from course_lib._layers import SpaceToDepth as SpaceToDepth
 from course_lib._net_parts import SLOPE, activated, doubled, feature_map, halved, mean_and_logvar, subpixel_gathered
 from course_lib._net_parts import image_shape as _image_shape
+from course_lib._net_parts import sizes as _sizes
+from course_lib._net_parts import vector as _vector
 from course_lib._net_parts import widths as _widths
 from course_lib._restorers import BicubicUpsampling as BicubicUpsampling
 from course_lib._restorers import free_unet as free_unet
@@ -25,7 +27,7 @@ from course_lib._restorers import residual_upscaler as residual_upscaler
 from course_lib._style_nets import style_decoder as style_decoder
 from course_lib._style_nets import style_features as style_features
 from course_lib._time_nets import time_unet as time_unet
-from course_lib._validate import integer
+from course_lib._validate import integer, refuse
 
 
 def conv_encoder(image_shape, latent_dim, width=32):
@@ -42,7 +44,7 @@ def conv_decoder(image_shape, latent_dim, width=32):
 
     Raises ``ValueError`` unless height and width are divisible by 4.
     """
-    z = keras.Input((latent_dim,))
+    z = _vector("latent_dim", latent_dim)
     return keras.Model(z, doubled(z, image_shape, width), name="decoder")
 
 
@@ -53,7 +55,7 @@ def dcgan_generator(image_shape, latent_dim, width=32):
     Raises ``ValueError`` unless height and width are divisible by 4.
     """
     widths = _widths(image_shape, width)
-    z = keras.Input((latent_dim,))
+    z = _vector("latent_dim", latent_dim)
     x = feature_map(z, image_shape, widths, use_bias=False)
     x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
     for filters in reversed(widths):
@@ -88,7 +90,7 @@ def subpixel_generator(image_shape, latent_dim, width=32):
     are not needed. Raises ``ValueError`` unless height and width are divisible by 4.
     """
     widths = _widths(image_shape, width)
-    z = keras.Input((latent_dim,))
+    z = _vector("latent_dim", latent_dim)
     x = activated(feature_map(z, image_shape, widths, use_bias=False))
     for filters in reversed(widths[:-1]):
         x = activated(layers.Conv2DTranspose(filters, 4, strides=2, padding="same", use_bias=False)(x))
@@ -116,6 +118,10 @@ def classifier(image_shape, heads, width=32, feature_dim=64):
     Its layer named "features" gives the (N, ``feature_dim``) vectors on which the course measures distances.
     Raises ``ValueError`` unless height and width are divisible by 4.
     """
+    if not isinstance(heads, dict) or not heads:
+        refuse("heads", "a dictionary name -> number of classes", heads)
+    heads = {name: integer(f"heads[{name!r}]", classes, 1) for name, classes in heads.items()}
+    feature_dim = integer("feature_dim", feature_dim, 1)
     x = image = keras.Input(_image_shape(image_shape))
     for filters in _widths(image_shape, width):
         x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
@@ -135,7 +141,7 @@ def unet(image_shape, out_channels, width=32):
     https://arxiv.org/abs/1505.04597. Raises ``ValueError`` unless height and width are divisible by 4.
     """
     x = image = keras.Input(_image_shape(image_shape))
-    widths = _widths(image_shape, width)
+    widths, out_channels = _widths(image_shape, width), integer("out_channels", out_channels, 1)
     skips = []
     for filters in widths:
         x = layers.LeakyReLU(SLOPE)(layers.Conv2D(filters, 3, padding="same")(x))
@@ -154,7 +160,8 @@ def patchgan(image_shape, width=32, depth=3):
 
     https://arxiv.org/abs/1611.07004. ``depth`` convolutions of stride 2 give patches of 22, 46, 94 ... pixels.
     """
-    x = image = keras.Input(tuple(image_shape))
+    x = image = keras.Input(_sizes(image_shape))
+    width = integer("width", width, 1)
     for level in range(integer("depth", depth, 1)):
         x = layers.LeakyReLU(SLOPE)(layers.Conv2D(width * 2**level, 4, strides=2, padding="same")(x))
     x = layers.Conv2D(1, 4, padding="same", dtype="float32", name="logits")(x)
@@ -168,6 +175,7 @@ def subpixel_upscaler(factor, channels=3, width=32, depth=3):
     channel, which are rearranged in space. The input, repeated f times, is added: the network learns the difference.
     """
     f = integer("factor", factor, 2)
+    width, channels = integer("width", width, 1), integer("channels", channels, 1)
     x = image = keras.Input((None, None, channels))
     for _ in range(integer("depth", depth, 1)):
         x = layers.LeakyReLU(SLOPE)(layers.Conv2D(width, 3, padding="same")(x))

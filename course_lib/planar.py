@@ -167,7 +167,10 @@ class Game:
     def restore(self, state):
         """Go back to a ``state()`` of this game, or of one with networks of the same shape. The settings stay."""
         variables = self._variables()
-        shapes = [tuple(np.shape(value)) for value in state]
+        if not isinstance(state, (list, tuple)):
+            refuse("state", "the list that state() returns", state)
+        state = [array("state", value, dtype=None, finite=False) for value in state]
+        shapes = [value.shape for value in state]
         if shapes != [tuple(v.shape) for v in variables]:
             refuse(
                 "state", "what state() of a game with the same networks returns", f"arrays of shapes {shapes[:4]}..."

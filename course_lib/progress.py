@@ -7,6 +7,7 @@ from pathlib import Path
 
 from course_lib import _progress_log as _log
 from course_lib import checks
+from course_lib._files import write_whole
 from course_lib._validate import refuse
 
 LESSONS = {
@@ -95,9 +96,8 @@ def path():
 
 def export(file):
     """Write what is done to ``file`` as JSON, to be read by ``merge`` on another machine; return its path."""
-    file = Path(file)
-    file.write_text(json.dumps({"course_progress": 1, "checks": done()}, indent=1) + "\n", encoding="utf-8")
-    return file
+    text = json.dumps({"course_progress": 1, "checks": done()}, indent=1) + "\n"
+    return write_whole(file, text.encode())
 
 
 def merge(file):

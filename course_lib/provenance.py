@@ -5,11 +5,13 @@ resizing or rotation, because its blocks must lie where they were. Whoever knows
 take it out. Facts stored in the file are readable by everyone and are lost with the first screenshot.
 """
 
+import contextlib
 import datetime
 import hashlib
 import html.parser
 import io
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from scipy.fft import dctn, idctn
 from scipy.special import betainc
 
 from course_lib import images as _images
-from course_lib._validate import images_uint8, integer, number, refuse
+from course_lib._validate import any_array, images_uint8, integer, number, refuse
 
 BLOCK = 8  # pixels on a side, the blocks of JPEG: its quantisation then acts on the coefficients that carry the mark
 # (down, across) frequencies: low enough for JPEG to keep, high enough not to be seen.
@@ -27,7 +29,8 @@ LUMA = np.array([0.299, 0.587, 0.114])  # of JPEG (ITU-R BT.601)
 _SILENT = 1.0  # coefficients nearer to 0 carry no sign: JPEG has erased them
 _NAME = "provenance"
 # What damaged or hostile files make Pillow and json raise: broken chunks, bombs, texts that are not what is expected.
-_DAMAGED = (ValueError, OSError, SyntaxError, KeyError, TypeError, RecursionError, Image.DecompressionBombError)
+DAMAGED = (ValueError, OSError, SyntaxError, KeyError, TypeError, RecursionError)
+DAMAGED += (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
 # --- Watermark ---------------------------------------------------------------------------------
@@ -86,7 +89,7 @@ def binomial_tail(k, n):
 
 def _blocks_of(image):
     """Return the checked image."""
-    pixels = images_uint8("image", np.asarray(image)[None])[0]
+    pixels = images_uint8("image", any_array("image", image)[None])[0]
     if min(pixels.shape[:2]) < BLOCK:
         refuse("image", f"at least {BLOCK} x {BLOCK} pixels", pixels)
     return pixels
@@ -137,7 +140,7 @@ def png_bytes(image, record, scale=1, key=None):
 
     Each pixel is drawn ``scale`` × ``scale``; the mark is put into the enlarged picture, since that is what is shown.
     """
-    marked = _shown(image, scale, key)
+    marked, record = _shown("image", image, scale, key), _checked(record)
     text = PngImagePlugin.PngInfo()
     text.add_itxt("Title", record["title"])
     text.add_itxt("Software", record["software"])
@@ -153,16 +156,29 @@ def gif_bytes(frames, record, fps=10, scale=1, key=None):
 
     Every frame gets the mark.
     """
-    animation = _images.gif_bytes([_shown(frame, scale, key) for frame in frames], fps)
+    frames, record = images_uint8("frames", frames), _checked(record)
+    animation = _images.gif_bytes([_shown("frames", frame, scale, key) for frame in frames], fps)
     comment = json.dumps({_NAME: record}).encode()  # ASCII only, as the format wants
     blocks = b"".join(bytes([len(part)]) + part for part in _slices(comment, 255))
     # Before the trailer, which is the last byte (GIF89a, sections 24 and 27).
     return animation[:-1] + b"\x21\xfe" + blocks + b"\x00" + animation[-1:]
 
 
-def _shown(image, scale, key):
+def _checked(record):
+    """Return a record that a file can hold, or refuse it."""
+    if not isinstance(record, dict) or not all(isinstance(record.get(name), str) for name in ("title", "software")):
+        refuse("record", "the dictionary that provenance.facts returns", record)
+    try:
+        json.dumps(record)
+    except (TypeError, ValueError) as error:
+        refuse("record", "texts, numbers, lists and dictionaries", f"a value that JSON cannot hold ({error})")
+    return record
+
+
+def _shown(argument, image, scale, key):
     """Return an image enlarged ``scale`` times, with the mark of ``key`` unless it is None."""
-    enlarged = np.repeat(np.repeat(np.asarray(image), integer("scale", scale, 1), axis=0), scale, axis=1)
+    image = images_uint8(argument, any_array(argument, image)[None])[0]
+    enlarged = np.repeat(np.repeat(image, integer("scale", scale, 1), axis=0), scale, axis=1)
     return enlarged if key is None else watermark(enlarged, key)
 
 
@@ -174,12 +190,27 @@ def read(source):
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
     try:
         return _read_picture(data) if data[:4] in (b"\x89PNG", b"GIF8") else _read_page(data)
-    except _DAMAGED:
+    except DAMAGED:
         return None
 
 
+def pixels_of(source):
+    """Return the pixels of a picture file (a path or an open file), or raise one of ``DAMAGED``: bombs are refused."""
+    with _opened(source) as picture:
+        return np.asarray(picture)
+
+
+@contextlib.contextmanager
+def _opened(source):
+    """Open a picture; a stated size that Pillow only warns of is an error, too."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(source) as picture:
+            yield picture
+
+
 def _read_picture(data):
-    with Image.open(io.BytesIO(data)) as picture:
+    with _opened(io.BytesIO(data)) as picture:
         if picture.format == "PNG":
             picture.load()  # texts may stand after the pixels
             text = picture.text.get(_NAME)
@@ -222,12 +253,15 @@ def model_card(card):
     Raises ``ValueError`` for a card without "name" and "what".
     """
     for field in ("name", "what"):
-        if field not in card:
-            refuse("card", f"a dictionary with {field!r}", f"the keys {sorted(card)}")
+        if not isinstance(card, dict) or field not in card:
+            received = f"the keys {sorted(map(str, card))}" if isinstance(card, dict) else card
+            refuse("card", f"a dictionary with {field!r}", received)
     known = ("name", "what", "metrics", "audit", "training", "arguments", "versions")
     general = {key: value for key, value in card.items() if key not in known}
     parts = [f"# {_escape(card['name'])}", f"{_escape(card['what'])}.", _table("General", general)]
     for title in ("arguments", "training", "metrics", "audit", "versions"):
+        if not isinstance(card.get(title, {}), dict):
+            refuse(f"card[{title!r}]", "a dictionary", card[title])
         if card.get(title):
             parts.append(_table(title.capitalize(), card[title]))
     return "\n\n".join(parts) + "\n"

@@ -27,7 +27,8 @@ from course_lib._feature_networks import untrained_features as untrained_feature
 from course_lib._style_judges import lightness_correlation as lightness_correlation
 from course_lib._style_judges import patch_distance as patch_distance
 from course_lib._style_pictures import SMALLEST, checked_picture, checked_styles, fitted, floats, resized, scaled
-from course_lib._validate import choice, integer, number, refuse
+from course_lib._tensors import tensor, tensor_pair
+from course_lib._validate import array, check_shape, choice, integer, number, refuse
 
 STARTS = ("content", "noise")
 SHIFTS, REACH = 8, 8  # the picture lies at so many places, within so many pixels, on the network's grid in turn
@@ -72,18 +73,30 @@ def relative_style_loss(grams, targets):
 
     ``grams`` and ``targets``: dicts layer -> (1, C, C). Each layer is divided by the target's own squared norm.
     """
+    if not isinstance(targets, dict) or not targets:
+        refuse("targets", "a dictionary layer -> Gram matrices", targets)
+    if not isinstance(grams, dict) or not set(targets) <= set(grams):
+        refuse("grams", f"a dictionary with the layers {sorted(map(str, targets))}", grams)
+    targets = {k: tensor(f"targets[{k!r}]", t, some=True) for k, t in targets.items()}
+    grams = {k: tensor_pair(f"targets[{k!r}]", t, f"grams[{k!r}]", grams[k])[1] for k, t in targets.items()}
     errors = [tf.reduce_sum((grams[k] - t) ** 2) / (tf.reduce_sum(t**2) + 1e-12) for k, t in targets.items()]
     return tf.add_n(errors) / len(errors)
 
 
 def relative_content_loss(features, target):
     """Return the squared difference of two maps (1, H, W, C) over the variance of ``target``: 1 for its mean."""
+    features, target = tensor_pair("features", features, "target", target, some=True)
+    check_shape("target", target, ("N", "H", "W", "C"))
     variance = tf.reduce_mean(tf.math.reduce_variance(target, axis=(1, 2)))
     return losses.content_loss(features, target) / (variance + 1e-6)
 
 
 def total_variation(picture):
     """Return the mean absolute difference of neighbouring pixels, (1, H, W, C) -> scalar; noise has much of it."""
+    picture = tensor("picture", picture)
+    check_shape("picture", picture, ("N", "H", "W", "C"))
+    if any(side is not None and side < low for side, low in zip(picture.shape, (1, 2, 2, 1), strict=True)):
+        refuse("picture", "sides of at least 2 pixels", picture)
     down, right = picture[:, 1:] - picture[:, :-1], picture[:, :, 1:] - picture[:, :, :-1]
     return tf.reduce_mean(tf.abs(down)) + tf.reduce_mean(tf.abs(right))
 
@@ -95,7 +108,7 @@ def checkerboard(picture, period):
     places of the grid, over the variance of all: 1 for a checkerboard, about ``period``² / (H·W) for noise.
     Raises ``ValueError`` for a period longer than a side.
     """
-    x = np.asarray(picture, np.float64)
+    x = array("picture", picture, ("H", "W", "C"))
     period = integer("period", period, 2)
     rows, columns = (side // period for side in x.shape[:2])
     if min(rows, columns) < 1:

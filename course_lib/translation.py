@@ -15,7 +15,17 @@ from course_lib._pair_losses import L2 as L2
 from course_lib._pair_losses import LOSSES, Adversarial, Feature, PairLoss
 from course_lib._pair_losses import BinCrossEntropy as BinCrossEntropy
 from course_lib._training import guarded_fit, per_replica
-from course_lib._validate import choice, images_uint8, integer, number, refuse, training_images
+from course_lib._validate import (
+    any_array,
+    array,
+    check_shape,
+    choice,
+    images_uint8,
+    integer,
+    number,
+    refuse,
+    training_images,
+)
 from course_lib.gan import _prepared
 
 # --- The model -------------------------------------------------------------------------------
@@ -189,6 +199,8 @@ class Translator(keras.Model):
 def translate(network, images, batch_size=16):
     """Return what a network with outputs in [-1, 1] makes of images uint8 (N, H, W, C), as uint8, batch by batch."""
     x = _images.to_float(images_uint8("images", images))
+    if not len(x):
+        refuse("images", "at least one image", images)
     step = integer("batch_size", batch_size, 1)
     made = [_images.to_uint8(network(x[i : i + step], training=False)) for i in range(0, len(x), step)]
     return np.concatenate(made)
@@ -245,9 +257,10 @@ def augmented_pairs(source, target):
 
 def turned(images, turns):
     """Return square images (N, H, H, C), the k-th turned by ``turns[k]`` % 4 right angles, mirrored from 4 to 7."""
-    turns = np.asarray(turns)
-    if images.shape[1] != images.shape[2] or turns.shape != (len(images),):
-        refuse("images", f"{len(turns)} square images", images)
+    turns, images = array("turns", turns, ("N",), np.int64), any_array("images", images)
+    check_shape("images", images, (len(turns), "H", "H", "C"))
+    if not len(images):
+        refuse("images", "at least one image", images)
     mirrored = [x[:, ::-1] if k >= 4 else x for x, k in zip(images, turns, strict=True)]
     return np.stack([np.rot90(x, k % 4) for x, k in zip(mirrored, turns, strict=True)])
 

@@ -35,9 +35,14 @@ def solve(x, y, weights_x=None, weights_y=None, p=1):
     costs = cdist(x, y) ** _validate.number("p", p, 1)
     n, m = costs.shape
     margins = vstack([kron(eye_array(n), np.ones((1, m))), kron(np.ones((1, n)), eye_array(m))]).tocsr()
-    found = linprog(costs.ravel(), A_eq=margins, b_eq=np.concatenate([a, b]), method="highs-ds")
-    dual = found.eqlin.marginals
-    return Transport(float(found.fun), found.x.reshape(n, m), dual[:n], dual[n:])
+    largest = costs.max()
+    if not largest <= _validate.LARGEST:
+        _validate.refuse("p", f"distances to the power p of at most {_validate.LARGEST:g}", f"{largest:.4g}")
+    # In units of the largest cost: the solver takes numbers of 1e20 and more for infinite.
+    unit = largest or 1.0
+    found = linprog(costs.ravel() / unit, A_eq=margins, b_eq=np.concatenate([a, b]), method="highs-ds")
+    dual = found.eqlin.marginals * unit
+    return Transport(float(found.fun * unit), found.x.reshape(n, m), dual[:n], dual[n:])
 
 
 def extend(points, anchors, values):

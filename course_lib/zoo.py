@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 from course_lib import _assets, nets
+from course_lib._files import write_whole
 from course_lib._validate import choice
 from course_lib.diffusion import FlowMatching
 from course_lib.vae import VAE, ConditionalVAE
@@ -83,7 +84,7 @@ def save(name, model, facts):
     choice("builder", facts["builder"], BUILDERS)
     folder = _assets.ROOT / "zoo"
     weights = {f"w{i:04d}": np.asarray(w, np.float16) for i, w in enumerate(model.get_weights())}
-    np.savez_compressed(folder / f"{name}.npz", **weights)
+    write_whole(folder / f"{name}.npz", lambda file: np.savez_compressed(file, **weights))
     facts = {"name": name} | facts
     facts |= {"parameters": model.count_params(), "sha256": _assets.sha256(folder / f"{name}.npz")}
-    (folder / f"{name}.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(folder / f"{name}.json", (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode())

@@ -3,6 +3,7 @@
 import base64
 import html.parser
 import io
+import os
 import re
 
 import numpy as np
@@ -91,7 +92,7 @@ def test_two_galleries_in_one_folder_do_not_overwrite_each_others_pictures(tmp_p
 
 def test_a_kill_while_writing_leaves_the_old_state(works, monkeypatch):
     before = (works.folder / gallery.STATE).read_bytes()
-    monkeypatch.setattr(gallery.os, "replace", lambda *paths: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(os, "replace", lambda *paths: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         works.rename(0, "Lost")
     assert (works.folder / gallery.STATE).read_bytes() == before

@@ -648,22 +648,43 @@ explore.LatentMap(
 # loss. The column "formula" is what the table above predicts.
 
 # %%
-LOSSES = [  # source, pixel term, D, d, loss(pixel terms, KL terms), predicted β
-    ("Keras VAE example [1]", "BCE", 784, 2, lambda r, k: r.sum() + k.sum(), "1"),
-    ("Keras's script, 2016, until PR 3383 [2]", "BCE", 784, 2, lambda r, k: r.mean() + k.sum(), "D"),
-    ("Keras blog, quoted in issue 6015 [3]", "BCE", 784, 2, lambda r, k: r.mean() + k.mean(), "D / d"),
-    ("R version of the script [4]", "BCE", 784, 2, lambda r, k: 784 * r.mean() + k.mean(), "1 / d"),
+LOSSES = [  # source, pixel term, D, d, loss(pixel terms, KL terms), predicted β: as text and as a function
+    ("Keras VAE example [1]", "BCE", 784, 2, lambda r, k: r.sum() + k.sum(), ("1", lambda D, d: 1)),
+    ("Keras's script, 2016, until PR 3383 [2]", "BCE", 784, 2, lambda r, k: r.mean() + k.sum(), ("D", lambda D, d: D)),
+    (
+        "Keras blog, quoted in issue 6015 [3]",
+        "BCE",
+        784,
+        2,
+        lambda r, k: r.mean() + k.mean(),
+        ("D / d", lambda D, d: D / d),
+    ),
+    (
+        "R version of the script [4]",
+        "BCE",
+        784,
+        2,
+        lambda r, k: 784 * r.mean() + k.mean(),
+        ("1 / d", lambda D, d: 1 / d),
+    ),
     (
         "Deep Learning with Python, 1st ed. [5]",
         "BCE",
         784,
         2,
         lambda r, k: r.mean() + 5e-4 * 2 * k.mean(),
-        "1e-3 * D / d",
+        ("1e-3 * D / d", lambda D, d: 1e-3 * D / d),
     ),
-    ("World Models, the authors' [6]", "square", 12_288, 32, lambda r, k: r.sum() + k.sum(), "1"),
-    ("World Models, a Keras version [6]", "square", 12_288, 32, lambda r, k: 10 * r.mean() + k.mean(), "D / (10 * d)"),
-    ("mean squared error + KL, 28 × 28", "square", 784, 16, lambda r, k: r.mean() + k.sum(), "D"),
+    ("World Models, the authors' [6]", "square", 12_288, 32, lambda r, k: r.sum() + k.sum(), ("1", lambda D, d: 1)),
+    (
+        "World Models, a Keras version [6]",
+        "square",
+        12_288,
+        32,
+        lambda r, k: 10 * r.mean() + k.mean(),
+        ("D / (10 * d)", lambda D, d: D / (10 * d)),
+    ),
+    ("mean squared error + KL, 28 × 28", "square", 784, 16, lambda r, k: r.mean() + k.sum(), ("D", lambda D, d: D)),
 ]
 
 
@@ -676,10 +697,9 @@ def weights_of(loss, n_pixels, n_latent):
 
 converted = []
 print(f"{'source':40} {'D':>6} {'d':>3} {'formula':>13} {'β_eff':>8} {'σ² at β = 1':>12}")
-for source, kind, n_pixels, n_latent, loss, formula in LOSSES:
+for source, kind, n_pixels, n_latent, loss, (formula, ratio) in LOSSES:
     a, b = weights_of(loss, n_pixels, n_latent)
-    predicted = eval(formula, {"D": n_pixels, "d": n_latent})
-    assert np.isclose(b / a, predicted), source
+    assert np.isclose(b / a, ratio(n_pixels, n_latent)), source
     converted.append((source, b / a))
     variance = f"{b / (2 * a):12.4g}" if kind == "square" else f"{'-':>12}"
     print(f"{source:40} {n_pixels:6} {n_latent:3} {formula:>13} {b / a:8.4g} {variance}")
