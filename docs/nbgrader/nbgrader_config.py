@@ -25,3 +25,6 @@ c.TagRemovePreprocessor.remove_cell_tags = ("solution",)
 # An answer that never ends is stopped; the other checks of the notebook still count.
 c.ExecutePreprocessor.timeout = 300
 c.ExecutePreprocessor.interrupt_on_timeout = True
+# Answers run behind a wall: `python docs/nbgrader/guarded_kernel.py install` adds this kernel (Linux, bubblewrap).
+# Without the line they run with your rights, in your files.
+c.ExecutePreprocessor.kernel_name = "course-guarded"
