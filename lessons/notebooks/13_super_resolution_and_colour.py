@@ -11,7 +11,7 @@
 # - say why a colorizer trained with L2 paints brown, and what classification, rebalancing, an adversary or one dab of colour change;
 # - undo a fading with the same few lines, by another target.
 #
-# **Time.** Reading 40 minutes. Running all cells: about 60 seconds on two CPU cores. On a GPU its time has not been measured yet.
+# **Time.** Reading 40 minutes. Running all cells: about 75 seconds on two CPU cores. On a GPU its time has not been measured yet.
 #
 # **Builds on** lesson 06 (transposed convolutions, `train_step`), lesson 09 (kernel distance) and lesson 08 (Wasserstein distances).
 #

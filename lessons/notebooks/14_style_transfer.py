@@ -10,7 +10,7 @@
 # - derive AdaIN as the smallest change that matches two moments, train its decoder, and paint in one pass;
 # - compare feature networks (random, trained on photographs of everything, trained by this course) by judges that painted nothing.
 #
-# **Time.** Reading 35 minutes. Running all cells: about 90 seconds on two CPU cores. On a GPU its time has not been measured yet.
+# **Time.** Reading 35 minutes. Running all cells: about 60 seconds on two CPU cores. On a GPU its time has not been measured yet.
 #
 # **Builds on** lesson 09 (the kernel distance, transport between Gaussians on a line) and lesson 10 (checkerboards). What is needed of them is repeated.
 #

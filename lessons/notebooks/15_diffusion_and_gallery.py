@@ -10,7 +10,7 @@
 # - look inside a generator by ablation, saliency and directions, each against a truth that is known (**what did the model learn?**);
 # - audit for memorisation, mark a picture with a known false-positive rate, write down where it comes from, and export a gallery of your own.
 #
-# **Time.** Reading 40 minutes. Running all cells: about 90 seconds on two CPU cores. On a GPU its time has not been measured yet.
+# **Time.** Reading 40 minutes. Running all cells: about 80 seconds on two CPU cores. On a GPU its time has not been measured yet.
 #
 # **Builds on** lesson 09 (the metrics), lesson 06 (the generator), lesson 04 (directions). The derivations need the tower property $\mathbb E[\mathbb E[a\mid b]]=\mathbb E[a]$ and the regression of one Gaussian on another; both are recalled where they are used.
 #
