@@ -26,10 +26,16 @@ def split(model, layer):
     cut = model.get_layer(_validate.choice("layer", layer, names)).output
     if isinstance(cut, (list, tuple)):
         _validate.refuse("layer", "a layer with one output", f"{layer!r} with {len(cut)}")
+    inputs = [each for each in model.layers if isinstance(each, keras.layers.InputLayer) and each.name != layer]
     try:
-        return keras.Model(model.input, cut), keras.Model(cut, model.output)
+        head, tail = keras.Model(model.input, cut), keras.Model(cut, model.output)
+        # Keras up to 3.13 builds a tail that begins at the model's own input as well.
+        around = any(each is first for each in tail.layers for first in inputs)
     except ValueError:
+        around = True
+    if around:
         _validate.refuse("layer", "a layer that all of the computation passes", f"{layer!r}, which a path leads around")
+    return head, tail
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,8 @@ def test_training_finds_the_best_constant_velocity():
     x[:, :, 4:] = -0.5
     x[::2] += 0.4
     x_t, t = keras.Input(SHAPE), keras.Input(())
-    blind = keras.layers.Rescaling(0.0)(keras.layers.Flatten()(x_t))
+    seen = keras.layers.Concatenate()([keras.layers.Flatten()(x_t), keras.layers.Reshape((1,))(t)])
+    blind = keras.layers.Rescaling(0.0)(seen)  # Keras 3.13 wants every input used
     constant = keras.layers.Reshape(SHAPE)(keras.layers.Dense(64, kernel_initializer="zeros")(blind))
     keras.utils.set_random_seed(0)
     model = diffusion.FlowMatching(keras.Model([x_t, t], constant), ema=None)
@@ -360,7 +361,8 @@ def test_wrong_arguments_are_named():
         diffusion.FlowMatching(nets.dcgan_discriminator(SHAPE, 4))
     x_t, t = keras.Input(SHAPE), keras.Input(())
     with pytest.raises(ValueError, match="network: expected velocities of the images' shape"):
-        diffusion.FlowMatching(keras.Model([x_t, t], keras.layers.Conv2D(2, 1)(x_t)))
+        timed = keras.layers.Add()([keras.layers.Conv2D(2, 1)(x_t), keras.layers.Reshape((1, 1, 1))(t)])
+        diffusion.FlowMatching(keras.Model([x_t, t], timed))
     model = make(compiled=False)
     with pytest.raises(ValueError, match="n: expected an integer"):
         model.sample(0)
