@@ -14,6 +14,7 @@ from course_lib._validate import choice, integer, refuse
 HELD_OUT_PHOTOS = ("Aitzgorri", "Seeding", "Chelsea the cat", "Coffee cup", "China", "Flower")
 SPLITS = {"all": (True, False), "train": (False,), "test": (True,)}  # which answers to "is it held out?" belong
 TEXTURED = 12.0  # least standard deviation of a patch in grey levels, averaged over the channels
+MOST = 1_000_000_000  # bytes of patches, before flat ones are left out: all at stride 48 are 32 MB
 
 
 class Work(NamedTuple):
@@ -52,22 +53,25 @@ def photo_patches(split, size=64, stride=48):
     Split by photograph: neighbouring patches of one picture share light, camera and grain, and overlap when ``stride``
     is less than ``size``, so a split by patch would test on what was trained on. A patch is textured if the standard
     deviation of its grey levels, averaged over the channels, exceeds ``TEXTURED``: every method restores a flat sky.
-    Raises ``ValueError`` for a patch larger than the smallest photograph.
+    Raises ``ValueError`` for a patch larger than the smallest photograph, and for more than ``MOST`` bytes of patches.
     """
     works = load_photos(split)
     size, stride = integer("size", size, 1), integer("stride", stride, 1)
     least = min(min(work.image.shape[:2]) for work in works)
     if size > least:
         refuse("size", f"at most {least}, the shortest side of these photographs", size)
+    bytes_ = sum(3 * size**2 * np.prod([(side - size) // stride + 1 for side in w.image.shape[:2]]) for w in works)
+    if bytes_ > MOST:
+        refuse("stride", f"one that gives at most {MOST / 1e9:g} GB of patches", f"{stride}: {bytes_ / 1e9:.1f} GB")
     cut = [_textured(work.image, size, stride) for work in works]
     photo = np.repeat(np.arange(len(works)), [len(patches) for patches in cut])
     return Patches(np.concatenate(cut), photo, [work.title for work in works])
 
 
 def _textured(image, size, stride):
-    patches = sliding_window_view(image, (size, size), axis=(0, 1))[::stride, ::stride]
-    patches = np.moveaxis(patches.reshape(-1, 3, size, size), 1, -1)
-    return patches[patches.std(axis=(1, 2)).mean(axis=1) > TEXTURED]
+    windows = np.moveaxis(sliding_window_view(image, (size, size), axis=(0, 1))[::stride, ::stride], 2, -1)
+    # A row at a time: the deviations take eight times the memory of the patches.
+    return np.concatenate([row[row.std(axis=(1, 2)).mean(axis=1) > TEXTURED] for row in windows])
 
 
 def _works(folder):

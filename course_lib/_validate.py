@@ -41,7 +41,8 @@ def array(argument, value, shape=None, dtype=np.float64, finite=True, largest=LA
     if shape is not None:
         check_shape(argument, x, shape)
     # The smallest and the largest are NaN if any number is: no second array, however large the first.
-    if finite and x.size and np.issubdtype(x.dtype, np.floating) and not (x.min() >= -largest and x.max() <= largest):
+    low, high = (float(f(x)) for f in (np.min, np.max)) if finite and x.size and x.dtype.kind == "f" else (0.0, 0.0)
+    if not (low >= -largest and high <= largest):
         if not np.isfinite(x).all():
             refuse(argument, "finite numbers", f"{np.count_nonzero(~np.isfinite(x))} NaN or infinite values")
         refuse(argument, f"numbers between -{largest:g} and {largest:g}", x)

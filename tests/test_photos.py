@@ -155,3 +155,8 @@ def test_luma_is_bt601():
 def test_bad_degradations_name_the_argument(argument, call):
     with pytest.raises(ValueError, match=f"^{argument}: expected"):
         call()
+
+
+def test_patches_that_would_fill_the_memory_are_refused():
+    with pytest.raises(ValueError, match=r"stride: expected one that gives at most 1 GB of patches; received 1: \d+"):
+        data.photo_patches("test", size=64, stride=1)

@@ -60,6 +60,17 @@ def test_a_notebook_becomes_a_page_without_requests_and_with_a_download(course):
     assert not [cell for cell in page["cells"] if "bootstrap" in cell["metadata"].get("tags", [])]
 
 
+def test_links_in_stored_outputs_lead_to_pages_too(course, tmp_path):
+    path = course / "notebooks" / "01_a.ipynb"
+    lesson = json.loads(path.read_text())
+    links = '<a href="01_a.ipynb#Heads">a</a> <a href="99_gone.ipynb">b</a> <a href="https://x/y.ipynb">c</a>'
+    lesson["cells"][-1]["outputs"][0]["data"]["text/html"] = [links]
+    path.write_text(json.dumps(lesson))
+    build_site.stage(course, tmp_path / "source")
+    staged = json.loads((tmp_path / "source" / "notebooks" / "01_a.ipynb").read_text())
+    assert staged["cells"][-1]["outputs"][0]["data"]["text/html"] == links.replace("01_a.ipynb#Heads", "01_a.html")
+
+
 def test_a_published_course_keeps_its_link_to_colab():
     link = "https://colab.research.google.com/github/me/course/blob/v1/notebooks/01_a.ipynb"
     cell = markdown(f"# A\n\n[![Open in Colab](https://x/b.svg)]({link})\n")

@@ -435,7 +435,7 @@ MUTANTS = {
         "score_edits", "region_psnr(edited, truths, region)", "region_psnr(edited, truths)"
     ),
     "edit scores: inside out": within("score_edits", "outside = ~region", "outside = region"),
-    "edit scores: one channel": within("score_edits", "np.any(images_uint8", "np.all(images_uint8"),
+    "edit scores: one channel": within("score_edits", "np.any(truths", "np.all(truths"),
     "attributes: all": within("score_attributes", "right[change].mean()", "right.mean()"),
     "attributes: kept anything": within("score_attributes", "right[~change].mean()", "right.mean()"),
 }

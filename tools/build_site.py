@@ -30,6 +30,7 @@ PAGES = ("README.md", "TEACHING.md", "DATA.md", "CONTRIBUTING.md", "CHANGELOG.md
 FILES = ("LICENSE", "LICENSE-CONTENT", "CITATION.cff")
 BADGE = re.compile(r"^\[!\[Open in Colab\]\([^)]*\)\]\(([^)]*)\).*$", re.M)
 LINK = re.compile(r"(?<!!)\[([^\]\[]*)\]\(([^)\s]+)\)")
+NOTEBOOK_LINK = re.compile(r'href="([\w-]+)\.ipynb(?:#[^"]*)?"')  # headings have other anchors on a page
 SETTINGS = """
 project, author, language = "Neural Image Generation", "", "en"
 copyright = "text and figures CC BY 4.0, code Apache-2.0"
@@ -173,8 +174,19 @@ def _stage_notebooks(root, source, kind, names):
         for cell in notebook["cells"]:
             if cell["cell_type"] == "markdown":
                 cell["source"] = _relinked(cell["source"], root, source, Path(kind), _address(root))
+            for output in cell.get("outputs", []):
+                _relink_page(output.get("data", {}), source / kind)
         path.write_text(json.dumps(notebook, ensure_ascii=False), encoding="utf-8")
     return found
+
+
+def _relink_page(data, folder):
+    """Let links of a stored HTML output that lead to a notebook of ``folder`` lead to its page, in place."""
+    if "text/html" in data:
+        text = "".join(data["text/html"])  # a notebook may hold a text as a list of lines
+        data["text/html"] = NOTEBOOK_LINK.sub(
+            lambda link: f'href="{link[1]}.html"' if (folder / f"{link[1]}.ipynb").exists() else link[0], text
+        )
 
 
 def page_of(notebook, kind, name):
