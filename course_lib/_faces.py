@@ -116,7 +116,7 @@ def check_attributes(attributes):
             or (x.size and (x.min() < 0 or x.max() >= len(values)))
         ):
             refuse(f"attributes[{name!r}]", f"integer codes (N,) from 0 to {len(values) - 1} ({', '.join(values)})", x)
-        codes[name] = x
+        codes[name] = x.astype(np.int64)  # sums of signed and unsigned codes would be no integers
     lengths = {len(x) for x in codes.values()} - {1}
     if len(lengths) > 1:
         refuse("attributes", "codes of one length", f"lengths {sorted(lengths)}")

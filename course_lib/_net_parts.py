@@ -66,7 +66,7 @@ def halved(x, shape, width):
 
 def doubled(x, shape, width):
     """Transposed convolutions of stride 2 from a vector up to raw pixels (N, H, W, C)."""
-    filters = widths(shape, width)
+    filters, width = widths(shape, width), int(width)
     x = feature_map(layers.LeakyReLU(SLOPE)(layers.Dense(8 * width)(x)), shape, filters)
     for count in reversed(filters):
         x = layers.LeakyReLU(SLOPE)(layers.Conv2DTranspose(count, 4, strides=2, padding="same")(x))
@@ -75,7 +75,7 @@ def doubled(x, shape, width):
 
 def mean_and_logvar(x, latent_dim, width):
     """The two heads of a VAE's encoder on flat features."""
-    latent_dim = integer("latent_dim", latent_dim, 1)
+    latent_dim, width = integer("latent_dim", latent_dim, 1), integer("width", width, 1)
     x = layers.LeakyReLU(SLOPE)(layers.Dense(8 * width)(x))
     return [layers.Dense(latent_dim, dtype="float32", name=name)(x) for name in ("mean", "logvar")]
 

@@ -44,7 +44,7 @@ def time_unet(image_shape, width=32, blocks=2):
     that an untrained network returns 0. Raises ``ValueError`` unless height and width are divisible by 4.
     """
     height, width_, channels = _shape(image_shape)
-    integer("width", width, 1), integer("blocks", blocks, 1)
+    width, blocks = integer("width", width, 1), integer("blocks", blocks, 1)
     x = image = keras.Input((height, width_, channels), name="x_t")
     t = keras.Input((), name="t")
     time = layers.Dense(4 * width, activation="silu")(TimeEmbedding(2 * width)(t))

@@ -249,6 +249,8 @@ def colorize(network, lightness, hints=None, levels=None, bins=None, temperature
     shown posterised lightness; the picture keeps the whole of it.
     """
     lightness = array("lightness", lightness, ("N", "H", "W", 1), None)
+    if lightness.size == 0:
+        refuse("lightness", "at least one pixel", lightness)
     x = lightness if levels is None else posterise(lightness, levels)
     if hints is not None:
         x = np.concatenate([x, array("hints", hints, (*x.shape[:3], 3), np.float32)], axis=-1)

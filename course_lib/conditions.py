@@ -138,7 +138,7 @@ def agreement(asked, read):
     for name, codes in asked.items():
         a = np.atleast_1d(any_array(f"asked[{name!r}]", codes))
         b = np.atleast_1d(any_array(f"read[{name!r}]", read[choice("asked", name, read)]))
-        if a.shape != b.shape or not a.size:
+        if a.shape != b.shape or not a.size or "V" in (a.dtype.kind, b.dtype.kind):
             refuse(f"read[{name!r}]", f"codes of shape {a.shape}, at least one", b)
         shares[name] = float(np.mean(a == b))
     return shares

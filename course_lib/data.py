@@ -222,8 +222,12 @@ def load_folder(path, size):
     if not isinstance(path, (str, os.PathLike)):
         refuse("path", "a folder of pictures", path)
     folder = Path(path)
-    if not folder.is_dir():
-        refuse("path", "a folder of pictures", f"{str(path)!r}, which is not a folder")
+    try:
+        found = folder.is_dir()
+    except (OSError, ValueError):  # a name that the system cannot have
+        found = False
+    if not found:
+        refuse("path", "a folder of pictures", f"{str(path)[:200]!r}, which is not a folder")
     size, pictures, skipped = integer("size", size, 1), [], []
     for file in sorted(f for f in folder.iterdir() if f.is_file() and not f.name.startswith(".")):
         try:

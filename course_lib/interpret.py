@@ -142,7 +142,7 @@ def activation_directions(model, layer, z, k):
 
     GANSpace (Härkönen et al. 2020, https://arxiv.org/abs/2004.02546, section 3.2): the principal components of the
     activations of ``z`` (N, d), carried back to z by least squares. Unit vectors, the largest variance first.
-    Raises ``ValueError`` for more directions than min(N − 1, d).
+    Raises ``ValueError`` for more directions than min(N − 1, d), or than those in which the activations differ.
     """
     z = _latents(model, z).astype(np.float64)
     limit = min(len(z) - 1, z.shape[1])
@@ -153,8 +153,10 @@ def activation_directions(model, layer, z, k):
     components, variances = latent.principal_directions(activations, k)
     scores = (activations - activations.mean(axis=0)) @ components.T
     back = np.linalg.lstsq(scores, z - z.mean(axis=0), rcond=None)[0]
-    total = activations.var(axis=0, ddof=1).sum()
-    return back / np.linalg.norm(back, axis=1, keepdims=True), variances / total
+    total, norms = activations.var(axis=0, ddof=1).sum(), np.linalg.norm(back, axis=1, keepdims=True)
+    if total == 0 or not norms.all():
+        _validate.refuse("z", f"vectors whose activations differ in {k} directions", z)
+    return back / norms, variances / total
 
 
 def _latents(model, z):

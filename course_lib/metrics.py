@@ -206,7 +206,10 @@ def mutual_information_gap(codes, factors, bins=20):
     bins = _validate.integer("bins", bins, 2)
     if len(codes) < 2 or codes.shape[1] < 2 or factors.shape[1] < 1:
         _validate.refuse("codes", "at least two rows and two dimensions", codes)
-    binned = [np.digitize(c, np.histogram_bin_edges(c, bins)[1:-1]) for c in codes.T]
+    try:
+        binned = [np.digitize(c, np.histogram_bin_edges(c, bins)[1:-1]) for c in codes.T]
+    except ValueError:  # numbers so large that the next one is further away than a bin is wide
+        _validate.refuse("codes", f"numbers that {bins} bins can tell apart", codes)
     return float(np.mean([_gap(binned, factor, bins, j) for j, factor in enumerate(factors.T)]))
 
 
