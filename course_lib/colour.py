@@ -39,7 +39,8 @@ def join_lab(lightness, colour):
     Colours outside sRGB are clipped. Colour at a lower resolution is interpolated bilinearly: the eye, and JPEG, are
     content with it. Raises ``ValueError`` for shapes that do not fit.
     """
-    lightness, colour = array("lightness", lightness, ("N", "H", "W", 1)), array("colour", colour, ("N", "h", "w", 2))
+    lightness = array("lightness", lightness, ("N", "H", "W", 1), largest=1e6)
+    colour = array("colour", colour, ("N", "h", "w", 2), largest=1e6)
     n, height, width, _ = lightness.shape
     factor = height // max(1, colour.shape[1])
     if len(colour) != n or (factor * colour.shape[1], factor * colour.shape[2]) != (height, width):
@@ -160,7 +161,7 @@ class Bins:
         return 2 * self.sigma**2
 
     def _colours(self, colour):
-        x = array("colour", colour, dtype=np.float32)
+        x = array("colour", colour, dtype=np.float32, largest=1e6)
         if x.ndim == 0 or x.shape[-1] != 2:
             refuse("colour", "scaled colours of shape (..., 2)", x)
         return x

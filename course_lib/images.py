@@ -83,7 +83,7 @@ def png_bytes(image, scale=1):
 
 def gif_bytes(frames, fps=10, scale=1):
     """Return frames uint8 ``(T, H, W, 1 or 3)`` as the bytes of an endless GIF of at most 50 frames a second."""
-    if not isinstance(frames, np.ndarray | Sequence) or len(frames) == 0:
+    if not isinstance(frames, np.ndarray | Sequence) or getattr(frames, "ndim", 1) == 0 or len(frames) == 0:
         refuse("frames", "at least one frame", frames)
     fps = number("fps", fps, 0.02, 50)  # the format has two bytes for the hundredths of a second of a frame
     pictures = [_enlarged("frames", frame, scale) for frame in frames]

@@ -16,9 +16,7 @@ from course_lib._pair_losses import LOSSES, Adversarial, Feature, PairLoss
 from course_lib._pair_losses import BinCrossEntropy as BinCrossEntropy
 from course_lib._training import guarded_fit, per_replica
 from course_lib._validate import (
-    any_array,
     array,
-    check_shape,
     choice,
     images_uint8,
     integer,
@@ -257,8 +255,8 @@ def augmented_pairs(source, target):
 
 def turned(images, turns):
     """Return square images (N, H, H, C), the k-th turned by ``turns[k]`` % 4 right angles, mirrored from 4 to 7."""
-    turns, images = array("turns", turns, ("N",), np.int64), any_array("images", images)
-    check_shape("images", images, (len(turns), "H", "H", "C"))
+    turns = array("turns", turns, ("N",), np.int64)
+    images = array("images", images, (len(turns), "H", "H", "C"), None)
     if not len(images):
         refuse("images", "at least one image", images)
     mirrored = [x[:, ::-1] if k >= 4 else x for x, k in zip(images, turns, strict=True)]
