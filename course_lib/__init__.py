@@ -6,6 +6,8 @@ imported when it is first used, so TensorFlow and matplotlib load only where the
 
 import importlib
 
+from course_lib import _quiet
+
 __version__ = "0.1.0"
 
 _MODULES = (
@@ -49,3 +51,6 @@ def __getattr__(name):
 
 def __dir__():
     return sorted([*globals(), *_MODULES])
+
+
+_quiet.start()

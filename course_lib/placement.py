@@ -40,16 +40,14 @@ def show():
     """Display the questions with a button that says where to start; without a kernel, their text."""
     import ipywidgets as widgets
 
-    wide = widgets.Layout(width="720px", max_width="100%")
-    inputs = {q.lesson: widgets.Dropdown(options=q.shown, value=UNSURE, layout=wide) for q in QUESTIONS}
+    inputs, asked = _asked(QUESTIONS, UNSURE)
     button, answer = widgets.Button(description="Where to start?"), widgets.HTML()
 
     def pressed(_):
-        text = verdict({lesson: widget.value for lesson, widget in inputs.items()})
+        text = verdict({q.lesson: each.value for q, each in zip(QUESTIONS, inputs, strict=True)})
         answer.value = f'<div role="status" aria-live="polite">{text}</div>'
 
     button.on_click(pressed)
-    asked = [w for q in QUESTIONS for w in (widgets.HTML(f"<b>{html.escape(q.text)}</b>"), inputs[q.lesson])]
     rows = [f"<li>{html.escape(q.text)} {_choices(q)}</li>" for q in QUESTIONS]
     _display(widgets.VBox([*asked, button, answer]), "A quiz of ten questions.", f"<ol>{''.join(rows)}</ol>")
 
@@ -82,12 +80,7 @@ def before(lesson):
 
     questions = needs(lesson)
     title = f"<b>Before lesson {lesson}:</b> questions on what it needs. A wrong answer says where to learn it."
-    wide = widgets.Layout(width="720px", max_width="100%")
-    style = {"description_width": "20px"}
-    inputs = [
-        widgets.Dropdown(options=(_UNANSWERED, *q.shown), description=f"{k}.", style=style, layout=wide)
-        for k, q in enumerate(questions, 1)
-    ]
+    inputs, asked = _asked(questions, _UNANSWERED)
     answer = widgets.HTML()
 
     def answered(change):
@@ -99,10 +92,28 @@ def before(lesson):
 
     for each in inputs:
         each.observe(answered, names="value")
-    asked = [w for q, i in zip(questions, inputs, strict=True) for w in (widgets.HTML(html.escape(q.text)), i)]
     rows = [f"<li>{html.escape(q.text)} {_choices(q)} {_folded(q)}</li>" for q in questions]
     box = widgets.VBox([widgets.HTML(title), *asked, answer])
     _display(box, f"What lesson {lesson} needs: a quiz.", f"{title}<ol>{''.join(rows)}</ol>")
+
+
+def _asked(questions, first):
+    """Return a menu for each question, on ``first`` to begin with, and all texts and menus in the order to show."""
+    import ipywidgets as widgets
+
+    wide, style = widgets.Layout(width="720px", max_width="100%"), {"description_width": "72px"}
+    menus = [
+        widgets.Dropdown(
+            options=q.shown if first in q.shown else (first, *q.shown),
+            value=first,
+            description=f"Answer {k}",  # the menu's accessible name, beside "Question k" in the text above
+            style=style,
+            layout=wide,
+        )
+        for k, q in enumerate(questions, 1)
+    ]
+    texts = [widgets.HTML(f"<b>Question {k}.</b> {html.escape(q.text)}") for k, q in enumerate(questions, 1)]
+    return menus, [widget for pair in zip(texts, menus, strict=True) for widget in pair]
 
 
 def _choices(question):

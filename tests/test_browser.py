@@ -18,8 +18,11 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import explorers  # noqa: E402
 
+from course_lib import placement  # noqa: E402
+
 pytestmark = pytest.mark.notebook
-LESSON, EXERCISE, ALL = "notebooks/00_start_here.ipynb", "exercises/03_building_a_vae.ipynb", "explorers.ipynb"
+LESSON, EXERCISE = "notebooks/00_start_here.ipynb", "exercises/03_building_a_vae.ipynb"
+ALL, QUIZ = "explorers.ipynb", "quiz.ipynb"
 NAMES = explorers.names()
 SOMETHING = re.compile(r"\S")
 # What Tab has to reach within an explorer.
@@ -42,6 +45,7 @@ def lab(browser, tmp_path_factory):
     for name in (LESSON, EXERCISE):
         live_lab.copy_notebook(name, folder)
     live_lab.write_notebook(folder / ALL, [live_lab.EXPLORERS, *(f"show({name!r})" for name in NAMES)])
+    live_lab.write_notebook(folder / QUIZ, ["from course_lib import placement; placement.show()", 'placement.before("08")'])
     with live_lab.jupyter_lab(folder, tmp_path_factory.mktemp("jupyter")) as address:
         yield address
 
@@ -104,6 +108,35 @@ def test_exercise_03_stops_at_the_first_task_and_accepts_the_solution(browser, l
     task, source = live_lab.first_solution(EXERCISE)
     notebook.solve(task, source)
     expect(notebook.cell(task + 1).locator(".jp-OutputArea")).to_contain_text("Passed")
+    notebook.close()
+
+
+def choose(menu, option):
+    """Choose an option of a menu by keyboard: Home, then Down to it."""
+    menu.focus()
+    menu.press("Home")
+    for _ in range(menu.locator("option").all_inner_texts().index(option)):
+        menu.press("ArrowDown")
+    expect(menu.locator("option:checked")).to_have_text(option)
+
+
+def test_the_placement_quizzes_are_answered_by_keyboard(browser, lab):
+    notebook = live_lab.Notebook(browser, lab, QUIZ)
+    assert notebook.run_all() == []
+    where, ready = notebook.cell(0), notebook.cell(1)
+    for k, question in enumerate(placement.QUESTIONS, 1):
+        right = question.right if question.lesson < "03" else placement.UNSURE
+        choose(where.get_by_label(f"Answer {k}", exact=True), right)
+    where.get_by_role("button", name="Where to start?").press("Enter")
+    expect(where.get_by_role("status")).to_contain_text("Start with lesson 03.")
+    questions = placement.needs("08")
+    menus = [ready.get_by_label(f"Answer {k}", exact=True) for k in range(1, len(questions) + 1)]
+    wrong = next(option for option in questions[0].options if option != questions[0].right)
+    choose(menus[0], wrong)
+    expect(ready.get_by_role("status")).to_contain_text("Learn it in")
+    for question, menu in zip(questions, menus, strict=True):
+        choose(menu, question.right)
+    expect(ready.get_by_role("status")).to_contain_text(f"{len(questions)} of {len(questions)} right.")
     notebook.close()
 
 

@@ -21,7 +21,7 @@ from few_steps import few_steps
 from recording import machine
 from zoo_recipes import PAIRED, RECIPES, RUNS, SAMPLES, STYLED, load, reference, sample
 
-from course_lib import diffusion, gan, images, metrics, nets, runtime, translation, zoo
+from course_lib import callbacks, diffusion, gan, images, metrics, nets, runtime, translation, zoo
 
 # --- Models ----------------------------------------------------------------------------------
 
@@ -130,8 +130,8 @@ def train(name, seed=0):
     if recipe.condition:
         space = conditional_recipes.conditions_of(recipe)
         labels, progress.asked = space.encode(labels), space.encode(space.draw(64, seed))
-    # The backup is not deleted at the end, so that more epochs can be added to the recipe and trained on.
-    backup = keras.callbacks.BackupAndRestore(str(folder / "backup"), delete_checkpoint=False)
+    # It stays after the end, so that more epochs can be added to the recipe and trained on.
+    backup = callbacks.Backup(folder / "backup")
     fit = {"epochs": recipe.epochs, "callbacks": [backup, progress], "verbose": 2}
     if recipe.kind not in PAIRED:
         fit["batch_size"] = recipe.batch_size

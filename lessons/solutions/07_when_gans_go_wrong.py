@@ -306,7 +306,9 @@ last = len(panel.cases[0]["records"]) - 1
 for case in (1, 2, 3):
     samples = [panel.samples(case, visit) for visit in (last // 3, last - 2, last)]
     plots.show(panel.render(case=case), alt=panel.text(case=case))
-    plots.show(plots.image_grid(np.stack(samples), 3, [f"visit {v}" for v in (last // 3, last - 2, last)], size=2.0))
+    visits = [f"visit {v}" for v in (last // 3, last - 2, last)]
+    alt = f"Case {case}: the generator's samples at {', '.join(visits)}, one sheet each."
+    plots.show(plots.image_grid(np.stack(samples), 3, visits, size=2.0, alt=alt))
 
 # %% [markdown]
 # Name them: a dictionary with one of `"healthy"`, `"collapse"`, `"discriminator overpowering"`, `"oscillation"`, `"range
