@@ -34,6 +34,7 @@ NAMES = {
     "keras_wgan_gp": "Keras WGAN-GP example",
     "keras_vae": "Keras VAE example",
     "pilot": "lean pilot",
+    "ours_raw": "this course, raw pixels",
     "ours": "this course",
 }
 SHAPES = {"fashion": (28, 28, 1), "faces": (64, 64, 3)}
@@ -55,6 +56,7 @@ OURS = {
         "batch_size": 16,
         "latent_dim": 100,
         "width": 32,
+        "regions": 16,
         "adam": _ADAM | {"learning_rate": 7e-4},
         "gan": _GAN | {"penalty_weight": 1.0},
     },
@@ -65,6 +67,7 @@ class Ours:
     """The recipe of ``OURS``, built from ``course_lib`` as the lessons do it."""
 
     low = -1
+    has_regions = True  # where the recipe names some
 
     def __init__(self, shape):
         import keras
@@ -74,7 +77,11 @@ class Ours:
         recipe = OURS[next(name for name, known in SHAPES.items() if known == tuple(shape))]
         self.batch_size = recipe["batch_size"]
         self.latent_dim = recipe["latent_dim"]
-        generator = nets.subpixel_generator(shape, recipe["latent_dim"], recipe["width"])
+        arguments = shape, recipe["latent_dim"], recipe["width"]
+        if self.has_regions and "regions" in recipe:
+            generator = nets.region_generator(*arguments, recipe["regions"])
+        else:
+            generator = nets.subpixel_generator(*arguments)
         discriminator = nets.subpixel_discriminator(shape, recipe["width"])
         self.model = gan.GAN(generator, discriminator, **recipe["gan"])
         self.model.compile(*(keras.optimizers.Adam(**recipe["adam"]) for _ in range(2)))
@@ -86,6 +93,17 @@ class Ours:
     def decode(self, z):
         """Return images of the averaged generator."""
         return self.model.generator_ema(z, training=False)
+
+
+class OursRaw(Ours):
+    """The same with a generator that ends in pixels instead of regions: what do the regions alone change?"""
+
+    has_regions = False
+
+
+def applies(dataset, recipe):
+    """Return whether a recipe is one of its own for a data set."""
+    return recipe != "ours_raw" or "regions" in OURS[dataset]
 
 
 # --- One run ------------------------------------------------------------------------------------------------------
@@ -171,7 +189,7 @@ def run(dataset, recipe, seed, minutes):
     pixels = training_images(dataset)
     clock = Clock()
     clock.start()
-    model = (RECIPES | {"ours": Ours})[recipe](SHAPES[dataset])
+    model = (RECIPES | {"ours": Ours, "ours_raw": OursRaw})[recipe](SHAPES[dataset])
     signature = [tf.TensorSpec((model.batch_size, *SHAPES[dataset]), tf.float32)]
     traced = tf.function(model.step, input_signature=signature, autograph=False)
     z = np.random.default_rng(1000 + seed).standard_normal((SAMPLES, model.latent_dim), dtype=np.float32)
@@ -212,7 +230,7 @@ def run(dataset, recipe, seed, minutes):
         "floor": {key: float(known[key]) for key in ("frechet_floor", "kernel_floor")},
         "ceiling": {"frechet_noise": float(known["frechet_noise"])},
         "batch_size": model.batch_size,
-        "settings": OURS[dataset] if recipe == "ours" else "published.py",
+        "settings": OURS[dataset] if recipe in ("ours", "ours_raw") else "published.py",
         "threads": 1,
     } | _common.facts()
 
@@ -351,7 +369,7 @@ def main():
     for seed in seeds:
         for dataset in datasets:
             for recipe in recipes:
-                if not is_done(record_path(folder, dataset, recipe, seed), minutes):
+                if applies(dataset, recipe) and not is_done(record_path(folder, dataset, recipe, seed), minutes):
                     chosen = [f"--datasets={dataset}", f"--recipes={recipe}", f"--seeds={seed}"]
                     rest = [f"--minutes={options.minutes}", f"--core={options.core}", f"--results={folder}"]
                     subprocess.run([sys.executable, __file__, "--single", *chosen, *rest], check=False)

@@ -47,6 +47,27 @@ class SpaceToDepth(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("course_lib")
+class RegionColours(layers.Layer):
+    """Give each of K soft regions of a picture one colour, its mean over the region: -> (N, H, W, C).
+
+    ``call`` takes [picture (N, H, W, C), logits (N, H, W, K)]. A softmax over k says how much m_k(p) of pixel p belongs
+    to region k; the region's colour is c_k = Σ_p m_k(p) picture(p) / Σ_p m_k(p), and pixel p becomes Σ_k m_k(p) c_k.
+    What one region holds alone is flat by construction, and no colour leaves the range of the picture's.
+    """
+
+    def call(self, inputs):
+        picture, logits = (tf.cast(x, "float32") for x in inputs)
+        share = tf.nn.softmax(logits)
+        area = tf.reduce_sum(share, axis=(1, 2))[..., None]
+        # An empty region has no mean; the small number gives it grey, which then colours nothing.
+        colours = tf.einsum("nhwk,nhwc->nkc", share, picture) / (area + 1e-3)
+        return tf.cast(tf.einsum("nhwk,nkc->nhwc", share, colours), inputs[0].dtype)
+
+    def compute_output_shape(self, shapes):
+        return shapes[0]
+
+
+@keras.saving.register_keras_serializable("course_lib")
 class MinibatchStd(layers.Layer):
     """Append one channel that holds how much the batch varies: (N, H, W, C) -> (N, H, W, C + 1).
 

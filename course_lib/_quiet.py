@@ -1,9 +1,9 @@
 """TensorFlow's start-up lines stay off the learner's screen; whatever else it writes while it loads is passed on.
 
-Before its own logging is set up, TensorFlow writes to the process's standard error, which Jupyter shows in red, and none of
-its environment variables reaches these lines: that oneDNN is on, that there is no CUDA driver, that a factory is
-registered twice. What matters in them stands in the report of ``runtime.setup``. Later lines, such as the error
-that a laptop without a GPU cannot start CUDA, are left to TF_CPP_MIN_LOG_LEVEL; what is really wrong is raised.
+Before its own logging is set up, TensorFlow writes to the process's standard error, which Jupyter shows in red, and
+none of its environment variables reaches these lines: that oneDNN is on, that there is no CUDA driver, that a factory
+is registered twice. What matters in them stands in the report of ``runtime.setup``. Later lines, such as the error that
+a laptop without a GPU cannot start CUDA, are left to TF_CPP_MIN_LOG_LEVEL; what is really wrong is raised.
 """
 
 import contextlib

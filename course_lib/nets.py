@@ -14,7 +14,7 @@ from course_lib._conditional import conditional_encoder as conditional_encoder
 from course_lib._conditional import conditional_generator as conditional_generator
 from course_lib._conditional import projection_discriminator as projection_discriminator
 from course_lib._costs import flops as flops
-from course_lib._layers import DepthToSpace, SpectralNorm
+from course_lib._layers import DepthToSpace, RegionColours, SpectralNorm
 from course_lib._layers import SpaceToDepth as SpaceToDepth
 from course_lib._net_parts import SLOPE, activated, doubled, feature_map, halved, mean_and_logvar, subpixel_gathered
 from course_lib._net_parts import image_shape as _image_shape
@@ -97,6 +97,24 @@ def subpixel_generator(image_shape, latent_dim, width=32):
     x = activated(layers.Conv2D(widths[0], 3, padding="same", use_bias=False)(x))
     x = layers.Conv2D(4 * image_shape[-1], 3, padding="same", activation="tanh", dtype="float32", name="subpixels")(x)
     return keras.Model(z, DepthToSpace(2, dtype="float32", name="pixels")(x), name="generator")
+
+
+def region_generator(image_shape, latent_dim, width=32, regions=16):
+    """Return a generator z (N, ``latent_dim``) -> images (N, H, W, C) in [-1, 1] of soft ``regions``, one colour each.
+
+    A ``subpixel_generator`` draws a first picture; from its last features two convolutions at full resolution divide
+    that picture into regions, and ``RegionColours`` gives each its mean colour. Made for drawings with flat areas: no
+    convolution has to learn that a thousand pixels of background are equal.
+    Raises ``ValueError`` unless height and width are divisible by 4.
+    """
+    first = subpixel_generator(image_shape, latent_dim, width)
+    fine = max(1, width // 2)
+    x = layers.Conv2D(4 * fine, 3, padding="same")(first.get_layer("subpixels").input)
+    x = layers.LeakyReLU(SLOPE)(DepthToSpace(2)(x))
+    x = layers.LeakyReLU(SLOPE)(layers.Conv2D(fine, 3, padding="same")(x))
+    shares = layers.Conv2D(integer("regions", regions, 1), 3, padding="same", dtype="float32", name="regions")(x)
+    image = RegionColours(dtype="float32", name="colours")([first.output, shares])
+    return keras.Model(first.input, image, name="generator")
 
 
 def subpixel_discriminator(image_shape, width=32, minibatch_std=False):

@@ -2,7 +2,7 @@
 
 import html
 
-from course_lib import _needs_01_08, _needs_09_15
+from course_lib import _needs_01_08, _needs_09_15, _widget_names
 from course_lib._questions import PLACEMENT as QUESTIONS
 from course_lib._questions import UNSURE, Question
 from course_lib._validate import choice, refuse
@@ -113,6 +113,7 @@ def _asked(questions, first):
         for k, q in enumerate(questions, 1)
     ]
     texts = [widgets.HTML(f"<b>Question {k}.</b> {html.escape(q.text)}") for k, q in enumerate(questions, 1)]
+    texts[0].value += _widget_names.CARRIER
     return menus, [widget for pair in zip(texts, menus, strict=True) for widget in pair]
 
 
@@ -131,6 +132,7 @@ def _display(box, text, listed):
     """Display widgets, and for readers without a kernel ``listed``, an HTML text."""
     from IPython import display
 
+    box.add_class(_widget_names.BOX_CLASS)
     live = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
     bundle = {"text/plain": text, "text/html": listed, "application/vnd.jupyter.widget-view+json": live}
     display.display(bundle, raw=True)

@@ -34,6 +34,7 @@ BUILDERS = {
     "flow": _flow,
     "free_unet": nets.free_unet,
     "lite0": nets.lite0,
+    "region_generator": nets.region_generator,
     "residual_upscaler": nets.residual_upscaler,
     "style_decoder": nets.style_decoder,
     "style_features": nets.style_features,

@@ -185,8 +185,17 @@ class TestTimeToQuality:
     def test_every_recipe_has_a_name_and_a_class(self):
         from published import RECIPES
 
-        assert [*RECIPES, "ours"] == list(quality.NAMES) and set(quality.PUBLISHED) < set(RECIPES)
+        assert [*RECIPES, "ours_raw", "ours"] == list(quality.NAMES) and set(quality.PUBLISHED) < set(RECIPES)
         assert set(quality.OURS) == set(quality.SHAPES)
+
+    def test_the_recipe_without_regions_is_another_one_only_where_there_are_regions(self):
+        assert quality.applies("faces", "ours_raw") and not quality.applies("fashion", "ours_raw")
+        assert all(quality.applies(dataset, "ours") for dataset in quality.SHAPES)
+        names = [
+            [layer.name for layer in made(quality.SHAPES["faces"]).model.generator.layers]
+            for made in (quality.Ours, quality.OursRaw)
+        ]
+        assert "regions" in names[0] and "regions" not in names[1] and len(names[1]) < len(names[0])
 
 
 class TestPublishedRecipes:
@@ -220,7 +229,8 @@ class TestPublishedRecipes:
         import tensorflow as tf
         from published import RECIPES
 
-        model = (RECIPES | {"ours": quality.Ours})[recipe](quality.SHAPES[dataset])
+        own = {"ours": quality.Ours, "ours_raw": quality.OursRaw}
+        model = (RECIPES | own)[recipe](quality.SHAPES[dataset])
         model.batch_size = 2  # the published batches take minutes
         z = tf.random.stateless_normal((3, model.latent_dim), (0, 1))
         before = model.decode(z).numpy()

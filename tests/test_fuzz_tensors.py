@@ -158,6 +158,7 @@ CASES = [
       for name, more in {
           "conv_encoder": {"latent_dim": 3}, "conv_decoder": {"latent_dim": 3}, "dcgan_generator": {"latent_dim": 3},
           "dcgan_discriminator": {}, "subpixel_generator": {"latent_dim": 3}, "subpixel_discriminator": {},
+          "region_generator": {"latent_dim": 3, "regions": 2},
           "classifier": {"heads": {"label": 3}, "feature_dim": 4}, "unet": {"out_channels": 2},
           "patchgan": {"depth": 2}, "conditional_generator": {"latent_dim": 3, "condition_dim": 2},
           "projection_discriminator": {"condition_dim": 2},

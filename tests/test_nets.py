@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from course_lib import nets
-from course_lib._layers import MinibatchStd
+from course_lib._layers import MinibatchStd, RegionColours
 
 SHAPES = [(28, 28, 1), (64, 64, 3), (16, 24, 3)]
 
@@ -17,7 +17,7 @@ def test_shapes_and_ranges(shape):
     z = 10 * np.random.default_rng(1).normal(size=(2, 5)).astype(np.float32)
     assert [tuple(t.shape) for t in nets.conv_encoder(shape, 5, 4)(x)] == [(2, 5), (2, 5)]
     assert nets.conv_decoder(shape, 5, 4)(z).shape == x.shape
-    for generator in (nets.dcgan_generator, nets.subpixel_generator):
+    for generator in (nets.dcgan_generator, nets.subpixel_generator, nets.region_generator):
         fake = generator(shape, 5, 4)(z)
         assert fake.shape == x.shape
         assert np.abs(fake).max() <= 1
@@ -61,6 +61,53 @@ def test_discriminator_with_minibatch_deviation_sees_its_batch_and_survives_savi
     assert abs(float(varied[0] - copies[0])) > 1e-3
     network.save(tmp_path / "network.keras")
     np.testing.assert_allclose(keras.models.load_model(tmp_path / "network.keras")(x), network(x), atol=1e-6)
+
+
+def test_hard_regions_get_their_mean_colours_and_keep_nothing_else():
+    rng = np.random.default_rng(0)
+    picture, label = rng.uniform(-1, 1, (2, 6, 5, 3)).astype(np.float32), rng.integers(0, 3, (2, 6, 5))
+    logits = 80 * np.eye(4, dtype=np.float32)[label]  # region 3 is empty
+    flat = RegionColours()([picture, logits]).numpy()
+    for image, places, given in zip(picture, label, flat, strict=True):
+        for region in range(3):
+            mean = image[places == region].mean(axis=0)
+            np.testing.assert_allclose(
+                given[places == region], np.broadcast_to(mean, (sum(sum(places == region)), 3)), atol=1e-3
+            )
+
+
+def test_soft_regions_mix_colours_within_the_pictures_range():
+    rng = np.random.default_rng(1)
+    picture, logits = rng.uniform(-1, 1, (3, 8, 8, 3)), rng.normal(0, 3, (3, 8, 8, 5))
+    flat = RegionColours()([tf.constant(picture, "float32"), tf.constant(logits, "float32")]).numpy()
+    low, high = picture.min(axis=(1, 2), keepdims=True), picture.max(axis=(1, 2), keepdims=True)
+    assert (flat >= low).all() and (flat <= high).all()
+    share = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    colours = np.einsum("nhwk,nhwc->nkc", share, picture) / share.sum(axis=(1, 2))[..., None]
+    np.testing.assert_allclose(flat, np.einsum("nhwk,nkc->nhwc", share, colours), atol=1e-3)
+    even = RegionColours()([tf.constant(picture, "float32"), tf.zeros((3, 8, 8, 5))]).numpy()
+    np.testing.assert_allclose(even, np.broadcast_to(picture.mean(axis=(1, 2), keepdims=True), even.shape), atol=1e-4)
+
+
+def test_region_generator_of_one_region_draws_one_colour_and_trains_in_both_parts():
+    z = tf.constant(np.random.default_rng(0).normal(size=(3, 5)), "float32")
+    one = nets.region_generator((16, 16, 3), 5, 4, regions=1)(z).numpy()
+    assert np.ptp(one, axis=(1, 2)).max() < 1e-5 and np.ptp(one, axis=0).max() > 1e-4
+    network = nets.region_generator((16, 16, 3), 5, 4, regions=3)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(network(z, training=True)[:, ::2] ** 2)
+    gradients = tape.gradient(loss, network.trainable_variables)
+    assert all(g is not None and np.isfinite(g).all() for g in gradients)
+    assert all(np.abs(g).max() > 0 for g in gradients[-4:])  # the two convolutions at full resolution
+    with pytest.raises(ValueError, match="^regions"):
+        nets.region_generator((16, 16, 3), 5, regions=0)
+
+
+def test_region_generator_survives_saving(tmp_path):
+    network = nets.region_generator((8, 8, 1), 5, 4, regions=3)
+    z = np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32)
+    network.save(tmp_path / "network.keras")
+    np.testing.assert_allclose(keras.models.load_model(tmp_path / "network.keras")(z), network(z), atol=1e-6)
 
 
 def test_transposed_convolutions_have_even_overlap():

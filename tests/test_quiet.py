@@ -13,8 +13,8 @@ from course_lib import _quiet
 NOISE = """WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
 I0000 00:00:1795805199.313907    2364 port.cc:153] oneDNN custom operations are on.
 W0000 00:00:1744041024.521221   22233 computation_placer.cc:177] computation placer already registered.
-E0000 00:00:1744041024.501421   22233 cuda_dnn.cc:8579] Unable to register cuDNN factory: one has already been registered
-2026-01-31 12:00:00.123456: I tensorflow/core/platform/cpu_feature_guard.cc:210] This TensorFlow binary is optimized.
+E0000 00:00:1744041024.501421   22233 cuda_dnn.cc:8579] cuDNN: the factory has already been registered
+2026-01-31 12:00:00.123456: I tensorflow/core/platform/cpu_feature_guard.cc:210] AVX2 FMA
 To enable the following instructions: AVX2 FMA, in other operations, rebuild TensorFlow.
 """
 KEPT = """E0000 00:00:1744041024.501421   22233 cuda_blas.cc:1] the driver is too old

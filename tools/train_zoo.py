@@ -50,7 +50,7 @@ def build(recipe):
         model = diffusion.FlowMatching(network, arguments["times"], steps=arguments["steps"], **recipe.training)
         model.compile(keras.optimizers.Adam(rate, beta_2=0.99))
         return model, arguments
-    generator = nets.subpixel_generator(**arguments)
+    generator = zoo.BUILDERS[builder(recipe)](**arguments)
     training = dict(recipe.training)
     minibatch_std = training.pop("minibatch_std", False)
     discriminator = nets.subpixel_discriminator(arguments["image_shape"], arguments["width"], minibatch_std)
@@ -81,6 +81,11 @@ BUILDER_OF = {
     "style-features": "style_features",
     "style-decoder": "style_decoder",
 }
+
+
+def builder(recipe):
+    """Return the name of the function that builds the part of a recipe's model that the zoo keeps."""
+    return "region_generator" if "regions" in recipe.arguments else BUILDER_OF[recipe.kind]
 
 
 # --- Training --------------------------------------------------------------------------------
@@ -139,7 +144,7 @@ def train(name, seed=0):
     model.fit(x, labels, **fit) if told else model.fit(x, **fit)
     facts = {
         "what": recipe.what,
-        "builder": BUILDER_OF[recipe.kind],
+        "builder": builder(recipe),
         "arguments": arguments,
         **({"condition": list(recipe.condition)} if recipe.condition else {}),
         "data": f"{recipe.data}, {n:,} training images",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from course_lib.explore.names import BOX_CLASS, CARRIER
+from course_lib._widget_names import BOX_CLASS, CARRIER
 
 READ_OUT = 10  # characters
 LABEL_WIDTH, CONTROL_WIDTH = "145px", "390px"

@@ -1,8 +1,9 @@
-"""Names for what ipywidgets leaves nameless, so that a screen reader says what has the focus, and its value.
+"""What ipywidgets lacks for the keyboard and for screen readers: names, and keys that reach a menu.
 
 A slider's handle and read-out, a colour field, the buttons of ``Play`` and the picture have no accessible name in
-the browser, and no widget trait would set one. A script of a few lines, carried by an HTML widget, takes the names from
-the labels beside them. Where scripts are not allowed, everything else works as before.
+the browser, and no widget trait would set one. And JupyterLab takes the arrow keys of a menu for its own, to move to
+another cell, unless an attribute forbids it. A script of a few lines, carried by an HTML widget, takes the names from
+the labels beside them and sets the attribute. Where scripts are not allowed, everything else works as before.
 """
 
 import html
@@ -28,6 +29,7 @@ const name = () => {
     const says = ['Play or pause', 'Stop', 'Repeat'];
     play.querySelectorAll('button').forEach((part, k) => { part.ariaLabel = `${says[k]}: ${label}`; });
   }
+  for (const menu of box.querySelectorAll('select')) menu.dataset.lmSuppressShortcuts = 'true';
   for (const picture of box.querySelectorAll('img.widget-image')) picture.alt = 'The picture described below';
   for (const part of box.querySelectorAll('[title=null]')) part.removeAttribute('title');
 };
