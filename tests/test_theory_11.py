@@ -254,7 +254,11 @@ def random_generator(bias):
     x = layers.Conv2DTranspose(4, 4, strides=2, padding="same", use_bias=bias)(x)
     x = layers.ReLU()(layers.BatchNormalization()(x))
     x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(5, 3, padding="same", use_bias=bias)(x)))
-    model = keras.Model(z, layers.Conv2D(1, 3, padding="same", activation="tanh")(x))
+    return drawn_weights(keras.Model(z, layers.Conv2D(1, 3, padding="same", activation="tanh")(x)))
+
+
+def drawn_weights(model):
+    """The model with random weights, those of BatchNorm positive."""
     rng = np.random.default_rng(5)
     draw = {True: lambda shape: 0.3 * rng.normal(size=shape), False: lambda shape: rng.uniform(0.5, 1.5, shape)}
     model.set_weights([draw[w.ndim > 1](w.shape) for w in model.get_weights()])
@@ -262,8 +266,8 @@ def random_generator(bias):
 
 
 def proves_folding(lesson):
-    for bias in (False, True):
-        model = random_generator(bias)
+    branched = drawn_weights(nets.region_generator((8, 8, 3), 3, 4, regions=3))
+    for model in (random_generator(False), random_generator(True), branched):
         fewer = lesson["rebuilt"](model)
         assert not any(isinstance(layer, layers.BatchNormalization) for layer in fewer.layers)
         z = np.random.default_rng(6).normal(size=(4, 3))

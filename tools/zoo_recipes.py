@@ -102,7 +102,7 @@ RECIPES = {
         training={
             "loss": "relativistic",
             "penalty": "r1_r2",
-            "penalty_weight": 1.0,
+            "penalty_weight": 0.4,
             "penalty_every": 4,
             "ema": 0.999,
             "minibatch_std": True,

@@ -1487,7 +1487,7 @@ figure
 #
 # $$\gamma\frac{(K*x+k)-\mu}{\sqrt{v+\epsilon}}+\beta\quad\Longrightarrow\quad\boxed{\;K'=aK,\quad k'=a\,(k-\mu)+\beta,\qquad a=\frac\gamma{\sqrt{v+\epsilon}}\;}$$
 #
-# The same function with a third fewer layers, and the ones that go are those of the lowest intensity.
+# The same function with fewer layers, and the ones that go are those of the lowest intensity.
 
 
 # %%
@@ -1502,30 +1502,37 @@ def folded_weights(kernel, bias, gamma, beta, mean, variance, epsilon, axis=-1):
 
 
 def rebuilt(model, fold=True, policy=None):
-    """The same chain of layers, without its BatchNorm, and in 16 bits up to the last layer that computes."""
-    linear = [each for each in model.layers if isinstance(each, (layers.Dense, layers.Conv2D, layers.Conv2DTranspose))]
-    norms, last = {}, None
-    for layer in model.layers:
-        last = layer if layer in linear else last
+    """The same graph of layers without its BatchNorm, and in 16 bits up to the first product after the last of them."""
+    kinds = (layers.Dense, layers.Conv2D, layers.Conv2DTranspose)
+    norms, before, end, new = {}, None, None, {}
+    for layer in model.layers:  # in the order of computing: a BatchNorm comes after its linear layer
         if isinstance(layer, layers.BatchNormalization):
-            norms[last] = layer
-    x = z = keras.Input(model.input_shape[1:])
-    end = model.layers.index(linear[-1])
-    for place, layer in enumerate(model.layers[1:], 1):
+            norms[before.name], end = layer, None
+        elif isinstance(layer, kinds):
+            before, end = layer, end or layer
+    last = model.layers.index(end)
+
+    def copied(layer):
         if fold and layer in norms.values():
-            continue
+            return layers.Identity()
         config = layer.get_config()
-        config |= {"use_bias": True} if fold and layer in norms else {}
-        config |= {"dtype": policy} if policy and place < end else {}
-        new = type(layer).from_config(config)
-        x = new(x)
-        weights = layer.get_weights()
-        if fold and layer in norms:
-            bias = weights[1] if layer.use_bias else 0.0
-            norm, axis = norms[layer], 2 if isinstance(layer, layers.Conv2DTranspose) else -1
+        config |= {"use_bias": True} if fold and layer.name in norms else {}
+        config |= {"dtype": policy} if policy and model.layers.index(layer) < last else {}
+        new[layer.name] = type(layer).from_config(config)
+        return new[layer.name]
+
+    def called(layer, *inputs, **options):
+        return inputs[0] if isinstance(layer, layers.Identity) else layer(*inputs, **options)
+
+    made = keras.models.clone_model(model, clone_function=copied, call_function=called)
+    for name, layer in new.items():
+        weights = model.get_layer(name).get_weights()
+        if fold and name in norms:
+            bias = weights[1] if model.get_layer(name).use_bias else 0.0
+            norm, axis = norms[name], 2 if isinstance(layer, layers.Conv2DTranspose) else -1
             weights = folded_weights(weights[0], bias, *norm.get_weights(), norm.epsilon, axis)
-        new.set_weights(weights)
-    return keras.Model(z, x)
+        layer.set_weights(weights)
+    return made
 
 
 faces = zoo.load("faces-gan")
