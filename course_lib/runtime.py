@@ -52,7 +52,7 @@ class Report:
         """Return (what, value, is fine) for each line of the report."""
         used = self.computed_on != "CPU"
         proof = " (a test product ran there)" if self.computed_on == "GPU" else ""
-        trains_on = ", ".join(self.devices) + proof if used else f"CPU, {self.cores} cores"
+        trains_on = ", ".join(self.devices) + proof if used else f"CPU, {self.cores} core{'s' * (self.cores != 1)}"
         where = "Google Colab" if self.in_colab else f"{platform.system()} {platform.machine()}"
         accelerator = [
             ("Several devices", f"{self.replicas} in step (COURSE_DEVICES)", True),

@@ -935,6 +935,7 @@ facts = {
     "the same between two sets of real faces": f"{card['metrics']['frechet_floor_real_vs_real']:.3g}",
     "the same for noise": f"{card['metrics']['frechet_ceiling_noise']:.3g}",
     "precision / recall": f"{card['metrics']['precision']:.2f} / {card['metrics']['recall']:.2f}",
+    "furthest from the data's frequency": f"{card['audit']['worst_value']}, by a factor of {card['audit']['worst_frequency_ratio']:.0f}",
 }
 for name, fact in facts.items():
     print(f"{name}: {fact}")
@@ -953,8 +954,8 @@ plots.side_by_side(
 # Two of the numbers deserve a warning. *Precision* asks how many generated faces lie among the real ones, *recall* how many real faces lie among the generated ones (lesson 09 derives both); a low recall, and a Fréchet distance far above the
 # one between two sets of real faces, say that this generator draws convincing faces from a narrower world than the data's. The pictures alone would not have told you.
 #
-# Compare the second row with the third before you call it good. Which parts does the generator draw well, and where does it hesitate? Thin lines (glasses, mouths) and rare values (earrings, beards) are
-# hardest: there are few pixels or few examples to learn them from.
+# Compare the second row with the third before you call it good. Which parts does the generator draw well, and where does it hesitate? Thin lines (glasses, mouths) and what takes few pixels (earrings, stubble) are
+# hardest. Look for hoop earrings, which one real face in seven wears: the last line above says what became of them. A missing ring leaves a face that nobody would doubt, and the discriminator hardly loses by it.
 #
 # ## 6 · Find the bug, in one table
 

@@ -509,7 +509,7 @@ plots.side_by_side(
 )
 
 # %% [markdown]
-# After so short a training neither draws well, but look at the second row. The blind game has *not* ignored $c$: it has used it as a few more numbers of noise, and given kinds to names as it came. That is the renamed generator of the check above, found by training. (Some names come out right by chance. And a little does leak, because real and fake pictures of one batch share their conditions: after a batch with many sneakers the blind discriminator has just been moved in favour of sneakers, and the generator, asked for the same ones, follows.)
+# After so short a training neither draws well, but look at the second row. The blind game has *not* ignored $c$: it has used it as a few more numbers of noise, and given kinds to names as it came. That is the renamed generator of the check above, found by training. (Some names come out right by chance. And some of it leaks, on one processor more than on another, because real and fake pictures of one batch share their conditions: after a batch with many sneakers the blind discriminator has just been moved in favour of sneakers, and the generator, asked for the same ones, follows.)
 #
 # Would a GAN with a *relativistic* loss (lesson 06), which compares each real picture with the fake of the same $c$, need to be told? Try it below; it is more interesting than yes or no.
 #
