@@ -105,7 +105,7 @@ def region_generator(image_shape, latent_dim, width=32, regions=16):
     A ``subpixel_generator`` draws a first picture; from its last features two convolutions at full resolution divide
     that picture into regions, and ``RegionColours`` gives each its mean colour. Made for drawings with flat areas: no
     convolution has to learn that a thousand pixels of background are equal.
-    Raises ``ValueError`` unless height and width are divisible by 4.
+    Raises ``ValueError`` unless height and width are divisible by 4, and for fewer than one region.
     """
     first = subpixel_generator(image_shape, latent_dim, width)
     fine = max(1, width // 2)
