@@ -12,13 +12,6 @@ MAX_BYTES = 2_000_000
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_TEXT = "Interactive panel: run this cell to use it."
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-TENSORFLOW_NOISE = re.compile(
-    r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] (tensorflow|external)/"  # 2026-01-31 12:00:00.0: I tensorflow/...
-    r"|[IWE]\d{4} \d\d:\d\d:\d+\.\d+ "  # I0000 00:00:1769860800.000 ...
-    r"|WARNING: All log messages before absl::InitializeLog"
-    r"|To enable the following instructions"
-    r"|INFO:tensorflow:)"
-)
 MEMORY_ADDRESS = re.compile(r"<[\w.]+ .*at 0x[0-9a-f]{6,}>")  # differs from run to run and says nothing
 # Preceded by a letter or by another base64 character it is no path but part of a word or a picture.
 PROJECT = re.escape(str(Path(__file__).resolve().parents[1]))
@@ -30,8 +23,8 @@ ABSOLUTE_PATH = re.compile(
 def tidy(notebook, root):
     """Clean the outputs of an executed notebook in place: the same picture for the reader, nothing of the machine.
 
-    Progress bars keep their last state, TensorFlow's start-up log goes, live widget views (useless without the
-    kernel that made them) become a sentence, and paths in expected tracebacks start at the project.
+    Progress bars keep their last state, live widget views (useless without the kernel that made them) become a
+    sentence, and paths in expected tracebacks start at the project.
     """
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -82,17 +75,13 @@ def _merged(outputs):
 
 def _tidy_output(output, root):
     if output.output_type == "stream":
-        output.text = _without_noise(collapse(output.text)) if output.name == "stderr" else collapse(output.text)
+        output.text = collapse(output.text)
     if output.output_type == "error":
         output.traceback = [_from_project(ANSI.sub("", line), root) for line in output.traceback]
     data = output.get("data", {})
     if data.pop(WIDGET, None):
         data["text/plain"] = WIDGET_TEXT
     return output
-
-
-def _without_noise(text):
-    return "".join(line for line in text.splitlines(keepends=True) if not TENSORFLOW_NOISE.match(line))
 
 
 def _from_project(line, root):
