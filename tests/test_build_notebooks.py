@@ -18,7 +18,6 @@ LESSON = """# %% [markdown]
 import sys
 
 print(f"{3 + 4}")
-print("I0000 00:00:1769860800.000000 1 cpu.cc:1] noise", file=sys.stderr)
 print("a real warning", file=sys.stderr)
 
 # %%
