@@ -227,19 +227,14 @@ def distances(model, recipe):
 
 
 def independent(model, recipe):
-    """Return the Fréchet distance by features of ImageNet, grey pictures as coloured ones, beside its floor.
+    """Return the Fréchet distance by features of ImageNet, beside its floor.
 
     For a model that has learned from the same labels as the features of ``distances``.
     """
     extract = metrics.FeatureExtractor("lite0")
-    pictures = (
-        reference(recipe),
-        images.to_uint8(load(recipe, "train")[0][:SAMPLES]),
-        sample(model, SAMPLES, recipe=recipe),
-    )
-    held_out, train_set, fake = (extract(np.broadcast_to(x, (*x.shape[:-1], 3))) for x in pictures)
+    held_out, train_set = extract(reference(recipe)), extract(images.to_uint8(load(recipe, "train")[0][:SAMPLES]))
     scores = {
-        "frechet_distance": metrics.frechet_distance(held_out, fake),
+        "frechet_distance": metrics.frechet_distance(held_out, extract(sample(model, SAMPLES, recipe=recipe))),
         "frechet_floor_real_vs_real": metrics.frechet_distance(held_out, train_set),
     }
     return {"features": extract.name, "samples": SAMPLES} | {key: float(f"{v:.4g}") for key, v in scores.items()}
