@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import train_distributed
+import train_zoo
 import zoo_recipes
 from trainers import make
 
@@ -178,12 +179,23 @@ def test_a_loss_that_is_not_finite_stops_before_it_is_saved(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_command_trains_a_recipe_goes_on_and_keeps_the_model(tmp_path, monkeypatch, capsys):
-    arguments = {"image_shape": (28, 28, 1), "latent_dim": 2, "width": 2, "likelihood": "bernoulli", "beta": 1.0}
-    recipe = zoo_recipes.Recipe("a test", "vae", "fashion", 1, arguments, batch_size=8)
-    x = np.random.default_rng(0).uniform(-1, 1, (24, 28, 28, 1)).astype(np.float32)
+VAE = {"image_shape": (28, 28, 1), "latent_dim": 2, "width": 2, "likelihood": "bernoulli", "beta": 1.0}
+GAN = {"image_shape": (28, 28, 1), "latent_dim": 2, "width": 2}
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "training", "optimizer"),
+    [("vae", VAE, {}, "optimizer"), ("gan", GAN, {"naming_weight": 0.5}, "discriminator_optimizer")],
+)
+def test_the_command_trains_a_recipe_goes_on_and_keeps_the_model(
+    kind, arguments, training, optimizer, tmp_path, monkeypatch, capsys
+):
+    recipe = zoo_recipes.Recipe("a test", kind, "fashion", 1, arguments, batch_size=8, training=training)
+    rng = np.random.default_rng(0)
+    x, labels = rng.uniform(-1, 1, (24, 28, 28, 1)).astype(np.float32), {"label": np.arange(24) % 3}
     monkeypatch.setitem(zoo_recipes.RECIPES, "fashion-vae", recipe)
-    monkeypatch.setattr(zoo_recipes, "load", lambda *_: (x, {}))
+    for module in (zoo_recipes, train_zoo):
+        monkeypatch.setattr(module, "load", lambda *_: (x, labels))
     monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", tf.distribute.get_strategy)
     monkeypatch.delenv("TF_CONFIG", raising=False)
 
@@ -195,4 +207,4 @@ def test_the_command_trains_a_recipe_goes_on_and_keeps_the_model(tmp_path, monke
     assert [line.split(":")[0] for line in command("--every", "2")] == ["step 2", "step 3"]
     assert [line.split(":")[0] for line in command("--epochs", "2")] == ["step 6"]
     model = keras.models.load_model(tmp_path / "fashion-vae.keras")
-    assert int(model.optimizer.iterations) == 6
+    assert int(getattr(model, optimizer).iterations) == 6

@@ -8,6 +8,7 @@ from course_lib import gan
 from course_lib._training import per_replica
 
 
+@keras.saving.register_keras_serializable("zoo")
 class InformedGAN(gan.GAN):
     """A GAN whose discriminator must also name the attributes of real images, from the features it judges by.
 
@@ -20,6 +21,7 @@ class InformedGAN(gan.GAN):
 
     def __init__(self, generator, discriminator, values, naming_weight, **kwargs):
         super().__init__(generator, discriminator, **kwargs)
+        self._config |= {"values": values, "naming_weight": naming_weight}
         self.naming_weight = naming_weight
         features = discriminator.layers[-1].input
         heads = {name: layers.Dense(n, dtype="float32", name=name)(features) for name, n in values.items()}

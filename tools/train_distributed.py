@@ -135,12 +135,14 @@ def means(model, names, step):
 
 
 def examples(recipe):
-    """Return what the model of a recipe is trained on: images, or images and conditions."""
+    """Return what the model of a recipe is trained on: images, or images with conditions or with labels to name."""
     from conditional_recipes import conditions_of
     from zoo_recipes import load
 
     x, labels = load(recipe, "train")
-    return (x, conditions_of(recipe).encode(labels).astype(np.float32)) if recipe.condition else x
+    if recipe.condition:
+        return x, conditions_of(recipe).encode(labels).astype(np.float32)
+    return (x, labels) if "naming_weight" in recipe.training else x
 
 
 def main():
