@@ -229,8 +229,7 @@ class TestPublishedRecipes:
         import tensorflow as tf
         from published import RECIPES
 
-        own = {"ours": quality.Ours, "ours_raw": quality.OursRaw}
-        model = (RECIPES | own)[recipe](quality.SHAPES[dataset])
+        model = (RECIPES | quality.OWN)[recipe](quality.SHAPES[dataset])
         model.batch_size = 2  # the published batches take minutes
         z = tf.random.stateless_normal((3, model.latent_dim), (0, 1))
         before = model.decode(z).numpy()
