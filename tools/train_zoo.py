@@ -179,6 +179,7 @@ def train(name, seed=0):
 def evaluate(name):
     """Measure the stored model and add the metrics to its card."""
     recipe = RECIPES[name]
+    keras.config.set_dtype_policy("float32")  # as a learner measures, whatever the training computed in
     model = zoo.load(name)
     if recipe.kind == "classifier":
         measured = {"metrics": accuracy(model, recipe)}
@@ -188,7 +189,7 @@ def evaluate(name):
         measured = {"metrics": paired_recipes.measure(model, recipe)}
     else:
         measured = {"metrics": distances(model, recipe), "audit": audit(model, recipe, RUNS / name)}
-    if "naming_weight" in recipe.training:
+    if recipe.kind in ("gan", "vae"):
         measured["independent"] = independent(model, recipe)
     if recipe.condition:
         measured["obedience"] = conditional_recipes.obedience(model, recipe)
@@ -227,14 +228,18 @@ def distances(model, recipe):
 
 
 def independent(model, recipe):
-    """Return the Fréchet distance by features of ImageNet, beside its floor.
+    """Return the Fréchet distance by features of ImageNet, grey pictures as coloured ones, beside its floor.
 
-    For a model that has learned from the same labels as the features of ``distances``.
+    They know nothing of the labels from which the features of ``distances``, and some discriminators, have learned.
     """
     extract = metrics.FeatureExtractor("lite0")
-    held_out, train_set = extract(reference(recipe)), extract(images.to_uint8(load(recipe, "train")[0][:SAMPLES]))
+    train_set = images.to_uint8(load(recipe, "train")[0][:SAMPLES])
+    held_out, train_set, fake = (
+        extract(np.broadcast_to(x, (*x.shape[:-1], 3)))
+        for x in (reference(recipe), train_set, sample(model, SAMPLES, recipe=recipe))
+    )
     scores = {
-        "frechet_distance": metrics.frechet_distance(held_out, extract(sample(model, SAMPLES, recipe=recipe))),
+        "frechet_distance": metrics.frechet_distance(held_out, fake),
         "frechet_floor_real_vs_real": metrics.frechet_distance(held_out, train_set),
     }
     return {"features": extract.name, "samples": SAMPLES} | {key: float(f"{v:.4g}") for key, v in scores.items()}

@@ -933,7 +933,7 @@ facts = {
     "trained": f"{card['minutes']} minutes on {card['hardware']}, {card['training']['steps']:,} steps, seed {card['seed']}",
     "Fréchet distance": f"{card['metrics']['frechet_distance']:.3g} ({card['metrics']['features']}, {card['metrics']['samples']:,} images)",
     "the same between two sets of real faces": f"{card['metrics']['frechet_floor_real_vs_real']:.3g}",
-    "the same for noise": f"{card['metrics']['frechet_ceiling_noise']:.3g}",
+    "the same for noise": f"{card['metrics']['frechet_ceiling_noise']:,.0f}",
     "by features of ImageNet": f"{card['independent']['frechet_distance']:.3g}; two sets of real faces {card['independent']['frechet_floor_real_vs_real']:.3g}",
     "precision / recall": f"{card['metrics']['precision']:.2f} / {card['metrics']['recall']:.2f}",
     "attributes within a factor of 1.5 of the data's frequency": card["audit"]["values_within_factor_1.5"],
