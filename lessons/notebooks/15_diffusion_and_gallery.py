@@ -832,24 +832,23 @@ Markdown("\n".join(lines))
 #
 # ### Units: switch one off
 #
-# Cut the generator behind a layer. A **unit** is one of its channels. Set it to zero and look at what disappears ([Bau et al. 2018](https://arxiv.org/abs/1811.10597)). A classifier reads how the probability of glasses changes. Suppose we pick the unit with the largest effect out of 128. Then beware: the largest of many noisy numbers is too large. So its effect is measured again on **fresh** codes, beside that of random units.
+# Cut the generator behind a layer. A **unit** is one of its channels. Set it to zero and look at what disappears ([Bau et al. 2018](https://arxiv.org/abs/1811.10597)). A classifier reads how the log-odds of glasses, $\ln p/(1-p)$, change: a probability near 1 hardly moves, whatever is switched off. Suppose we pick the unit with the largest effect out of 128. Then beware: the largest of many noisy numbers is too large. So its effect is measured again on **fresh** codes, beside that of random units.
 
 # %%
 faces_gan, judge = zoo.load("faces-gan"), zoo.load("faces-classifier")
 names = data.face_names()
 # The last layer at 8 × 8 pixels: 128 channels behind the activation.
 LAYER = [layer.name for layer in faces_gan.layers if layer.output.shape[1:] == (8, 8, 128)][-1]
-ask = tf.function(
-    lambda x: {key: tf.nn.softmax(value) for key, value in judge(x, training=False).items()}, reduce_retracing=True
-)
+ask = tf.function(lambda x: judge(x, training=False), reduce_retracing=True)
 
 
 def glasses(x):
-    """Probability of glasses, of any kind, for each picture (N, 1)."""
-    return {"glasses": 1 - ask(tf.constant(x))["glasses"][:, :1]}
+    """Log-odds of glasses, of any kind, for each picture (N, 1)."""
+    logits = ask(tf.constant(x))["glasses"]
+    return {"glasses": tf.reduce_logsumexp(logits[:, 1:], axis=1, keepdims=True) - logits[:, :1]}
 
 
-codes = rng.standard_normal((16, faces_gan.input_shape[-1]), dtype=np.float32)
+codes = rng.standard_normal((32, faces_gan.input_shape[-1]), dtype=np.float32)
 effects = interpret.unit_effects(faces_gan, LAYER, codes, score=glasses)
 effect = effects.scores["glasses"][:, 0]
 chosen = int(np.argmin(effect))
@@ -857,9 +856,9 @@ rivals = [int(unit) for unit in rng.permutation([unit for unit in range(len(effe
 fresh_codes = rng.standard_normal((96, faces_gan.input_shape[-1]), dtype=np.float32)
 again = interpret.unit_effects(faces_gan, LAYER, fresh_codes, score=glasses, units=[chosen, *rivals])
 again = again.scores["glasses"][:, 0]
-print(f"unit {chosen}, the best of {len(effect)} on {len(codes)} codes: glasses {effect[chosen]:+.3f}")
+print(f"unit {chosen}, the best of {len(effect)} on {len(codes)} codes: log-odds of glasses {effect[chosen]:+.2f}")
 print(
-    f"the same unit on 96 fresh codes: {again[0]:+.3f}; eight random units: {again[1:].mean():+.3f} ± {again[1:].std():.3f}"
+    f"the same unit on 96 fresh codes: {again[0]:+.2f}; eight random units: {again[1:].mean():+.2f} ± {again[1:].std():.2f}"
 )
 
 head, tail = interpret.split(faces_gan, LAYER)
@@ -870,24 +869,24 @@ left, ranked, at_random = {}, np.argsort(effect), rng.permutation(len(effect))
 for name, off in {
     "without the best unit": ranked[:1],
     "without the best 4": ranked[:4],
-    "without the best 12": ranked[:12],
-    "without 12 at random": at_random[:12],
+    "without the best 24": ranked[:24],
+    "without 24 at random": at_random[:24],
 }.items():
     ablated = activations.copy()
     ablated[..., off] = 0
     views[name] = np.asarray(tail(ablated))
-    left[name] = float(np.mean(glasses(views[name])["glasses"]))
+    left[name] = float(np.mean(tf.sigmoid(glasses(views[name])["glasses"])))
 print("probability of glasses on ten faces that wear them:", {name: round(value, 2) for name, value in left.items()})
 assert again[0] < again[1:].min(), "on fresh codes it still does more than random units"
-assert left["without the best 12"] < left["without 12 at random"] - 0.1 and left["without the best unit"] > 0.7
+assert left["without the best 24"] < left["without 24 at random"] - 0.1 and left["without the best unit"] > 0.7
 plots.side_by_side(
     {name: x[:5] for name, x in views.items() if name != "without the best 4"},
     size=0.72,
-    alt="Five generated faces with glasses in four rows: as drawn; without the one and the twelve units that matter most for glasses, where some glasses fade; and without twelve random units.",
+    alt="Five generated faces with glasses in four rows: as drawn; without the one and the twenty-four units that matter most for glasses, where some glasses fade; and without twenty-four random units.",
 )
 
 # %% [markdown]
-# The number that was *selected*, the largest of 128 noisy ones, is on average too large; the one on fresh codes is the one to report. It is well outside the random units', so the effect is real. It is also **small**: without this unit the faces keep their glasses. Only a dozen of such units together take them off some faces, where a dozen random ones do little. What a network knows is *distributed*; "the glasses unit" would be a nice story and a false one.
+# The number that was *selected*, the largest of 128 noisy ones, is on average too large; the one on fresh codes is the one to report. It is well outside the random units', so the effect is real. It is also **small**: without this unit the faces keep their glasses. Only two dozen of such units together take them off some faces, where two dozen random ones do little. What a network knows is *distributed*; "the glasses unit" would be a nice story and a false one.
 #
 # ### Saliency: what does the classifier look at?
 #
@@ -950,7 +949,7 @@ draw_faces = tf.function(lambda z: faces_gan(z, training=False), reduce_retracin
 def what_changes(direction, z=many_codes[:40]):
     """Mean change of the pixels, and of the reading of each attribute, from one unit before z to one behind."""
     before, behind = (draw_faces((z + side * direction).astype(np.float32)) for side in (-1, 1))
-    seen = ask(before), ask(behind)
+    seen = [{key: tf.nn.softmax(logits) for key, logits in ask(x).items()} for x in (before, behind)]
     readings = {key: np.abs(seen[1][key] - seen[0][key]).sum(axis=1).mean() / 2 for key in names}
     return np.mean(np.abs(behind - before)), readings
 
