@@ -98,7 +98,8 @@ def test_same_seed_same_pictures():
         model.fit(images(), epochs=2, batch_size=8, verbose=0)
         return model.sample(3, seed=5)
 
-    assert np.array_equal(pictures(), pictures())
+    # Threads add up the sums of a gradient in any order, and training magnifies the last digits.
+    np.testing.assert_allclose(pictures(), pictures(), atol=1e-3)
 
 
 def test_save_and_load_restores_weights_and_optimizer(tmp_path):
