@@ -13,7 +13,10 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import _common  # noqa: E402
 import report  # noqa: E402
+import sheets  # noqa: E402
 import time_to_quality as quality  # noqa: E402
+
+from course_lib import images  # noqa: E402
 
 FACTS = {
     "machine": {"cpu": "Abacus", "cores": 2, "ram_gb": 4.0, "system": "Linux"},
@@ -310,6 +313,31 @@ class TestBrowser:
         assert {"LatentExplorer", "GanLab", "EditBench", "Comparer"} <= set(names)
         sources = [source for source, _, _ in browser.CASES.values()]
         assert all(name in source for name, source in zip(names, sources, strict=True))
+
+
+class TestSheets:
+    @pytest.mark.parametrize("shape", [(28, 28, 1), (64, 64, 3)])
+    def test_the_first_row_of_a_sheet_is_its_first_eight_images(self, tmp_path, shape):
+        made = np.random.default_rng(0).integers(0, 256, (32, *shape), dtype=np.uint8)
+        path = tmp_path / "sheet.png"
+        path.write_bytes(images.png_bytes(images.tile(made, columns=8)))
+        assert np.array_equal(sheets.first_row(path, shape), made[:8])
+
+    def test_only_recipes_with_a_sheet_of_that_seed_have_a_row_in_the_order_of_the_table(self, tmp_path):
+        sheet = images.png_bytes(images.tile(np.zeros((32, 28, 28, 1), np.uint8), columns=8))
+        for name in ("ours-1-10min", "keras_vae-1-10min", "pilot-0-10min", "tf_dcgan-1-3min"):
+            (tmp_path / f"fashion-{name}.png").write_bytes(sheet)
+        assert list(sheets.rows("fashion", 1, tmp_path)) == ["Keras VAE example", "this course"]
+        assert sheets.rows("faces", 1, tmp_path) == {}
+
+    def test_the_page_shows_the_picture_of_a_data_set_that_has_records_and_a_picture(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(sheets, "PICTURES", tmp_path)
+        records = [record("ours", 0, [1.0])]
+        assert report.samples(records) == []
+        for name in ("fashion", "faces"):
+            sheets.picture(name).write_bytes(b"")
+        heading, link = report.samples(records)
+        assert "none picked" in heading and link.endswith("(../docs/images/quality_fashion.webp)")
 
 
 class TestPage:
