@@ -86,7 +86,7 @@ def vae_pair(shape):
 
 
 class Turns(keras.callbacks.Callback):
-    """After every ``steps`` steps of ``fit``, take as many of ``bare`` on ``batches``, and keep the seconds of both.
+    """After every ``steps`` steps of ``fit``, take as many of ``step`` on ``batches``, and keep the seconds of both.
 
     ``fit`` and ``bare`` hold a pair (wall, processor) for each turn.
     """
