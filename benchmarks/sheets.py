@@ -10,14 +10,13 @@ import argparse
 
 import _common
 import numpy as np
-import time_to_quality
+import time_to_quality as quality
 from PIL import Image
 
 from course_lib import plots
 
 PICTURES = _common.ROOT / "docs" / "images"
-COLUMNS = 8  # of a sheet
-GAP = 2  # pixels between its images
+MINUTES = 10
 
 
 def picture(dataset):
@@ -30,14 +29,14 @@ def first_row(path, shape):
     height, width, channels = shape
     with Image.open(path) as sheet:
         pixels = np.asarray(sheet.convert("L" if channels == 1 else "RGB")).reshape(sheet.height, sheet.width, channels)
-    return np.stack([pixels[:height, i * (width + GAP) :][:, :width] for i in range(COLUMNS)])
+    return np.stack([pixels[:height, i * (width + quality.GAP) :][:, :width] for i in range(quality.COLUMNS)])
 
 
-def rows(dataset, seed, folder=time_to_quality.RUNS):
+def rows(dataset, seed, folder=quality.RUNS):
     """Return the samples of each recipe that has a sheet: its name -> images."""
-    shape, found = time_to_quality.SHAPES[dataset], {}
-    for recipe, name in time_to_quality.NAMES.items():
-        path = folder / f"{dataset}-{recipe}-{seed}-10min.png"
+    shape, found = quality.SHAPES[dataset], {}
+    for recipe, name in quality.NAMES.items():
+        path = quality.sheet_path(folder, dataset, recipe, seed, MINUTES)
         if path.exists():
             found[name] = first_row(path, shape)
     return found
@@ -48,7 +47,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1)
     seed = parser.parse_args().seed
-    for dataset in time_to_quality.SHAPES:
+    for dataset in quality.SHAPES:
         found = rows(dataset, seed)
         if not found:
             parser.error(f"no samples of {dataset} with seed {seed}: run benchmarks/time_to_quality.py first")

@@ -27,6 +27,7 @@ from _common import ROOT
 RESULTS = _common.RESULTS / "time_to_quality"
 RUNS = ROOT / "runs" / "time_to_quality"
 SAMPLES = 10_000  # images on each side of every distance
+COLUMNS, GAP = 8, 2  # of a sheet of samples, and the pixels between them
 PUBLISHED = ("tf_dcgan", "keras_dcgan", "keras_wgan_gp", "keras_vae")
 NAMES = {
     "tf_dcgan": "TensorFlow DCGAN tutorial",
@@ -226,12 +227,11 @@ def run(dataset, recipe, seed, minutes):
             "frechet_distance": metrics.frechet_distance(known["held_out"], features),
             "kernel_distance": metrics.kernel_distance(known["held_out"], features),
         }
-        name = f"{dataset}-{recipe}-{seed}"
         RUNS.mkdir(parents=True, exist_ok=True)
-        (RUNS / f"{name}-{passed['minutes']:g}min.png").write_bytes(
-            images.png_bytes(images.tile(fakes[:32], columns=8))
+        sheet_path(RUNS, dataset, recipe, seed, passed["minutes"]).write_bytes(
+            images.png_bytes(images.tile(fakes[:32], columns=COLUMNS, pad=GAP))
         )
-        print(f"{name}: {passed} Fréchet distance {scores['frechet_distance']:.4g}", flush=True)
+        print(f"{dataset}-{recipe}-{seed}: {passed} Fréchet distance {scores['frechet_distance']:.4g}", flush=True)
         return {key: float(f"{value:.6g}") for key, value in scores.items()}
 
     marks = train(step, batches(pixels, model.batch_size, seed), minutes, clock, measure)
@@ -292,6 +292,11 @@ def reference(dataset, extract):
 def record_path(folder, dataset, recipe, seed):
     """Return where the record of a run is."""
     return folder / f"{dataset}-{recipe}-{seed}.json"
+
+
+def sheet_path(folder, dataset, recipe, seed, minutes):
+    """Return where the samples of a run at a mark are."""
+    return folder / f"{dataset}-{recipe}-{seed}-{minutes:g}min.png"
 
 
 def is_done(path, minutes):
